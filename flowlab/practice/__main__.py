@@ -20,14 +20,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", nargs="?", type=Path, metavar="OUT", help="folder for the files")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--day", default=DAY, help="date, YYYY-MM-DD (default: %(default)s)")
-    parser.add_argument("--records", type=int, default=RECORDS,
-                        help="how many, approximately (default: %(default)s)")
+    parser.add_argument(
+        "--records",
+        type=int,
+        default=RECORDS,
+        help="how many, approximately (default: %(default)s)",
+    )
     parser.add_argument("--format", choices=("v2", "v5", "parquet"), default="v5")
-    parser.add_argument("--files", choices=("one", "s3"), default="s3",
-                        help="one file, or one for every five minutes as in S3 (the default)")
+    parser.add_argument(
+        "--files",
+        choices=("one", "s3"),
+        default="s3",
+        help="one file, or one for every five minutes as in S3 (the default)",
+    )
     parser.add_argument("--answer-key", type=Path, metavar="FILE", help="write the key as JSON")
-    parser.add_argument("--sample", action="store_true",
-                        help="write the sample that flowlab carries, and nothing else")
+    parser.add_argument(
+        "--sample",
+        action="store_true",
+        help="write the sample that flowlab carries, and nothing else",
+    )
     options = parser.parse_args(arguments)
     if options.sample == (options.out is not None):
         parser.error("give either OUT or --sample")

@@ -43,10 +43,12 @@ class AddressBook:
         self.text = list(dict.fromkeys([*owners, *public, *named]))
         self._codes = {address: code for code, address in enumerate(self.text)}
         self.interface = np.array([owners.get(a, OUTSIDE) for a in self.text], dtype=np.int64)
-        self.private = np.array([
-            a in owners and not ENVIRONMENT.subnet(ENVIRONMENT.interfaces[owners[a]]).public
-            for a in self.text
-        ])
+        self.private = np.array(
+            [
+                a in owners and not ENVIRONMENT.subnet(ENVIRONMENT.interfaces[owners[a]]).public
+                for a in self.text
+            ]
+        )
         self.ipv6 = np.array([":" in a for a in self.text])
         self.services = [None, *dict.fromkeys(s for s in named.values() if s)]
         self.service = np.array([self.services.index(named.get(a)) for a in self.text])

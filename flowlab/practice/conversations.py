@@ -105,9 +105,17 @@ def build(*, outcome: str | ArrayLike = "served", **columns: ArrayLike) -> Conve
     return Conversations(**made)
 
 
-def tcp(*, client: ArrayLike, server: ArrayLike, server_port: ArrayLike, start: ArrayLike,
-        duration: ArrayLike, sent: ArrayLike, received: ArrayLike,
-        outcome: str | ArrayLike = "served") -> Conversations:
+def tcp(
+    *,
+    client: ArrayLike,
+    server: ArrayLike,
+    server_port: ArrayLike,
+    start: ArrayLike,
+    duration: ArrayLike,
+    sent: ArrayLike,
+    received: ArrayLike,
+    outcome: str | ArrayLike = "served",
+) -> Conversations:
     """Make TCP conversations from what the two programs exchanged.
 
     Parameters
@@ -126,49 +134,92 @@ def tcp(*, client: ArrayLike, server: ArrayLike, server_port: ArrayLike, start: 
     request_packets = 3 + up + -(-down // 2)
     reply_packets = 2 + down + -(-up // 2)
     return build(
-        client=client, server=server, client_port=EPHEMERAL, server_port=server_port, protocol=TCP,
-        request_packets=request_packets, request_bytes=request_packets * header + sent,
-        reply_packets=reply_packets, reply_bytes=reply_packets * header + received,
-        start=start, duration=duration, outcome=outcome,
+        client=client,
+        server=server,
+        client_port=EPHEMERAL,
+        server_port=server_port,
+        protocol=TCP,
+        request_packets=request_packets,
+        request_bytes=request_packets * header + sent,
+        reply_packets=reply_packets,
+        reply_bytes=reply_packets * header + received,
+        start=start,
+        duration=duration,
+        outcome=outcome,
     )
 
 
-def attempts(*, client: ArrayLike, server: ArrayLike, server_port: ArrayLike, start: ArrayLike,
-             outcome: str | ArrayLike, packets: ArrayLike = 1, duration: ArrayLike = 0,
-             size: ArrayLike = 60, client_port: ArrayLike = EPHEMERAL,
-             protocol: ArrayLike = TCP) -> Conversations:
+def attempts(
+    *,
+    client: ArrayLike,
+    server: ArrayLike,
+    server_port: ArrayLike,
+    start: ArrayLike,
+    outcome: str | ArrayLike,
+    packets: ArrayLike = 1,
+    duration: ArrayLike = 0,
+    size: ArrayLike = 60,
+    client_port: ArrayLike = EPHEMERAL,
+    protocol: ArrayLike = TCP,
+) -> Conversations:
     """Make conversations that never got going; `size` is the bytes of each packet."""
     packets = np.asarray(packets)
     answered = isinstance(outcome, str) and OUTCOMES[outcome].answered
     return build(
-        client=client, server=server, client_port=client_port, server_port=server_port,
-        protocol=protocol, request_packets=packets, request_bytes=packets * np.asarray(size),
-        reply_packets=packets * answered, reply_bytes=packets * 40 * answered,
-        start=start, duration=duration, outcome=outcome,
+        client=client,
+        server=server,
+        client_port=client_port,
+        server_port=server_port,
+        protocol=protocol,
+        request_packets=packets,
+        request_bytes=packets * np.asarray(size),
+        reply_packets=packets * answered,
+        reply_bytes=packets * 40 * answered,
+        start=start,
+        duration=duration,
+        outcome=outcome,
     )
 
 
-def datagrams(*, client: ArrayLike, server: ArrayLike, server_port: ArrayLike, start: ArrayLike,
-              sent: ArrayLike, received: ArrayLike, packets: ArrayLike = 1,
-              duration: ArrayLike = 0, protocol: int = UDP,
-              outcome: str = "served") -> Conversations:
+def datagrams(
+    *,
+    client: ArrayLike,
+    server: ArrayLike,
+    server_port: ArrayLike,
+    start: ArrayLike,
+    sent: ArrayLike,
+    received: ArrayLike,
+    packets: ArrayLike = 1,
+    duration: ArrayLike = 0,
+    protocol: int = UDP,
+    outcome: str = "served",
+) -> Conversations:
     """Make UDP or ICMP exchanges; `sent`, `received` are the bytes of each packet."""
     packets = np.asarray(packets)
     return build(
-        client=client, server=server, client_port=EPHEMERAL if protocol == UDP else 0,
-        server_port=server_port, protocol=protocol,
-        request_packets=packets, request_bytes=packets * np.asarray(sent),
-        reply_packets=packets, reply_bytes=packets * np.asarray(received),
-        start=start, duration=duration, outcome=outcome,
+        client=client,
+        server=server,
+        client_port=EPHEMERAL if protocol == UDP else 0,
+        server_port=server_port,
+        protocol=protocol,
+        request_packets=packets,
+        request_bytes=packets * np.asarray(sent),
+        reply_packets=packets,
+        reply_bytes=packets * np.asarray(received),
+        start=start,
+        duration=duration,
+        outcome=outcome,
     )
 
 
 def concatenate(parts: list[Conversations]) -> Conversations:
     """Put conversations one after the other."""
-    return Conversations(**{
-        f.name: np.concatenate([getattr(part, f.name) for part in parts])
-        for f in fields(Conversations)
-    })
+    return Conversations(
+        **{
+            f.name: np.concatenate([getattr(part, f.name) for part in parts])
+            for f in fields(Conversations)
+        }
+    )
 
 
 def choose_ports(rng: np.random.Generator, conversations: Conversations) -> Conversations:

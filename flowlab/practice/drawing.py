@@ -10,10 +10,58 @@ from flowlab.practice.addresses import Codes
 from flowlab.practice.conversations import DAY, Ints
 
 # How busy each hour of the day is, relative to the others. [UTC]
-OFFICE_HOURS = (2, 2, 1.5, 1.5, 1.5, 2, 4, 8, 15, 21, 23, 22,
-                16, 18, 21, 20, 17, 12, 8, 6, 5, 4, 3, 2.5)
-VISITOR_HOURS = (4, 3, 2, 2, 2, 3, 5, 9, 13, 16, 18, 18,
-                 15, 16, 18, 17, 16, 14, 13, 13, 12, 10, 8, 6)
+OFFICE_HOURS = (
+    2,
+    2,
+    1.5,
+    1.5,
+    1.5,
+    2,
+    4,
+    8,
+    15,
+    21,
+    23,
+    22,
+    16,
+    18,
+    21,
+    20,
+    17,
+    12,
+    8,
+    6,
+    5,
+    4,
+    3,
+    2.5,
+)
+VISITOR_HOURS = (
+    4,
+    3,
+    2,
+    2,
+    2,
+    3,
+    5,
+    9,
+    13,
+    16,
+    18,
+    18,
+    15,
+    16,
+    18,
+    17,
+    16,
+    14,
+    13,
+    13,
+    12,
+    10,
+    8,
+    6,
+)
 ALL_DAY = (1,) * 24
 
 
@@ -32,8 +80,9 @@ def pick(rng: np.random.Generator, codes: Codes, count: int, *, skew: float = 0.
     return codes[rng.choice(len(codes), count, p=weights / weights.sum())]
 
 
-def amounts(rng: np.random.Generator, count: int, *, median: float, spread: float,
-            most: float = 2e7) -> Ints:
+def amounts(
+    rng: np.random.Generator, count: int, *, median: float, spread: float, most: float = 2e7
+) -> Ints:
     """Draw sizes or durations: many near the median, a few very large."""
     drawn = median * np.exp(spread * rng.standard_normal(count))
     return np.minimum(drawn, most).astype(np.int64)

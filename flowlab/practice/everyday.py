@@ -58,7 +58,8 @@ def ipv6_visits(rng: np.random.Generator, count: int) -> Conversations:
     servers = book.code("2001:db8:1234:1::10", "2001:db8:1234:1::11")
     return tcp(
         client=pick(rng, book.peers("visitors over IPv6"), count, skew=0.7),
-        server=pick(rng, servers, count, skew=0.4), server_port=443,
+        server=pick(rng, servers, count, skew=0.4),
+        server_port=443,
         start=moments(rng, count, VISITOR_HOURS),
         duration=amounts(rng, count, median=9, spread=1.1, most=290),
         sent=amounts(rng, count, median=1500, spread=0.8),
@@ -71,7 +72,8 @@ def content_delivery(rng: np.random.Generator, count: int) -> Conversations:
     book = address_book()
     return tcp(
         client=pick(rng, book.peers("content delivery"), count, skew=0.3),
-        server=pick(rng, book.of("web-1", "web-2"), count), server_port=443,
+        server=pick(rng, book.of("web-1", "web-2"), count),
+        server_port=443,
         start=moments(rng, count, VISITOR_HOURS),
         duration=amounts(rng, count, median=90, spread=0.5, most=600),
         sent=amounts(rng, count, median=9_000, spread=0.7),
@@ -84,7 +86,8 @@ def application_calls(rng: np.random.Generator, count: int) -> Conversations:
     book = address_book()
     return tcp(
         client=pick(rng, book.of("web-1", "web-2"), count),
-        server=pick(rng, book.of("app-1", "app-2"), count, skew=0.3), server_port=8080,
+        server=pick(rng, book.of("app-1", "app-2"), count, skew=0.3),
+        server_port=8080,
         start=moments(rng, count, VISITOR_HOURS),
         duration=amounts(rng, count, median=12, spread=1.0, most=240),
         sent=amounts(rng, count, median=6_000, spread=1.0),
@@ -97,7 +100,8 @@ def database_sessions(rng: np.random.Generator, count: int) -> Conversations:
     book = address_book()
     return tcp(
         client=pick(rng, book.of("app-1", "app-2"), count, skew=0.3),
-        server=book.of("mysql"), server_port=3306,
+        server=book.of("mysql"),
+        server_port=3306,
         start=moments(rng, count, OFFICE_HOURS),
         duration=amounts(rng, count, median=540, spread=0.5, most=1800),
         sent=amounts(rng, count, median=900_000, spread=0.8),
@@ -113,9 +117,13 @@ def dns_queries(rng: np.random.Generator, count: int) -> Conversations:
     book = address_book()
     clients = book.of("app-1", "web-1", "app-2", "web-2", "bastion", "staging-1")
     return datagrams(
-        client=pick(rng, clients, count, skew=0.8), server=book.of("dns"), server_port=53,
-        start=moments(rng, count, OFFICE_HOURS), packets=rng.integers(1, 3, count),
-        sent=rng.integers(58, 84, count), received=rng.integers(90, 340, count),
+        client=pick(rng, clients, count, skew=0.8),
+        server=book.of("dns"),
+        server_port=53,
+        start=moments(rng, count, OFFICE_HOURS),
+        packets=rng.integers(1, 3, count),
+        sent=rng.integers(58, 84, count),
+        received=rng.integers(90, 340, count),
     )
 
 
@@ -123,9 +131,12 @@ def dns_forwarding(rng: np.random.Generator, count: int) -> Conversations:
     """Let the DNS server ask a public resolver what it does not know, through the NAT gateway."""
     book = address_book()
     return datagrams(
-        client=book.of("dns"), server=book.peers("public resolver"), server_port=53,
+        client=book.of("dns"),
+        server=book.peers("public resolver"),
+        server_port=53,
         start=moments(rng, count, OFFICE_HOURS),
-        sent=rng.integers(58, 84, count), received=rng.integers(90, 480, count),
+        sent=rng.integers(58, 84, count),
+        received=rng.integers(90, 480, count),
     )
 
 
@@ -134,11 +145,17 @@ def private_calls_out(rng: np.random.Generator, count: int) -> Conversations:
     book = address_book()
     return tcp(
         client=pick(rng, book.of("app-1", "app-2"), count, skew=0.2),
-        server=np.where(rng.random(count) < 0.5, pick(rng, book.peers("AWS APIs"), count),
-                        np.where(rng.random(count) < 0.6,
-                                 pick(rng, book.peers("payment provider"), count),
-                                 pick(rng, book.peers("partner API"), count))),
-        server_port=443, start=moments(rng, count, OFFICE_HOURS),
+        server=np.where(
+            rng.random(count) < 0.5,
+            pick(rng, book.peers("AWS APIs"), count),
+            np.where(
+                rng.random(count) < 0.6,
+                pick(rng, book.peers("payment provider"), count),
+                pick(rng, book.peers("partner API"), count),
+            ),
+        ),
+        server_port=443,
+        start=moments(rng, count, OFFICE_HOURS),
         duration=amounts(rng, count, median=4, spread=1.0, most=120),
         sent=amounts(rng, count, median=4_000, spread=1.0),
         received=amounts(rng, count, median=9_000, spread=1.1),
@@ -148,10 +165,15 @@ def private_calls_out(rng: np.random.Generator, count: int) -> Conversations:
 def web_calls_out(rng: np.random.Generator, count: int) -> Conversations:
     """Let web servers use S3 by the internet gateway: their subnet has no gateway endpoint."""
     book = address_book()
-    server = np.where(rng.random(count) < 0.6, pick(rng, book.peers("object storage"), count),
-                      pick(rng, book.peers("AWS APIs"), count))
+    server = np.where(
+        rng.random(count) < 0.6,
+        pick(rng, book.peers("object storage"), count),
+        pick(rng, book.peers("AWS APIs"), count),
+    )
     return tcp(
-        client=pick(rng, book.of("web-1", "web-2"), count), server=server, server_port=443,
+        client=pick(rng, book.of("web-1", "web-2"), count),
+        server=server,
+        server_port=443,
         start=moments(rng, count, VISITOR_HOURS),
         duration=amounts(rng, count, median=3, spread=0.9, most=60),
         sent=amounts(rng, count, median=3_000, spread=1.0),
@@ -164,7 +186,8 @@ def private_storage(rng: np.random.Generator, count: int) -> Conversations:
     book = address_book()
     return tcp(
         client=pick(rng, book.of("app-1", "app-2"), count),
-        server=pick(rng, book.peers("object storage"), count), server_port=443,
+        server=pick(rng, book.peers("object storage"), count),
+        server_port=443,
         start=moments(rng, count, OFFICE_HOURS),
         duration=amounts(rng, count, median=5, spread=1.0, most=120),
         sent=amounts(rng, count, median=500_000, spread=1.6),
@@ -176,8 +199,11 @@ def internet_background(rng: np.random.Generator, count: int) -> Conversations:
     """Let strangers knock at every public address, all day; no security group lets them in."""
     book = address_book()
     protocol = rng.choice([TCP, UDP, ICMP], count, p=[0.9, 0.08, 0.02])
-    tcp_port = rng.choice([22, 23, 3389, 8080, 445, 5900, 6379, 2375, 8443, 25], count,
-                          p=[0.24, 0.2, 0.13, 0.1, 0.08, 0.06, 0.06, 0.05, 0.05, 0.03])
+    tcp_port = rng.choice(
+        [22, 23, 3389, 8080, 445, 5900, 6379, 2375, 8443, 25],
+        count,
+        p=[0.24, 0.2, 0.13, 0.1, 0.08, 0.06, 0.06, 0.05, 0.05, 0.03],
+    )
     server_port = np.where(rng.random(count) < 0.4, rng.integers(1, 65_536, count), tcp_port)
     # Not the ports where web servers answer: a stranger who finds one open is a visitor.
     server_port[(server_port == 80) | (server_port == 443)] = 81
@@ -187,8 +213,11 @@ def internet_background(rng: np.random.Generator, count: int) -> Conversations:
         client=pick(rng, book.peers("internet background"), count, skew=0.5),
         server=pick(rng, book.of("web-1", "web-2", "bastion", "staging-1"), count, skew=0.2),
         client_port=np.where(protocol == ICMP, 0, rng.integers(1024, 65_536, count)),
-        server_port=server_port, protocol=protocol, start=moments(rng, count, ALL_DAY),
-        size=rng.choice([40, 44, 52, 60], count, p=[0.45, 0.3, 0.1, 0.15]), outcome="rejected",
+        server_port=server_port,
+        protocol=protocol,
+        start=moments(rng, count, ALL_DAY),
+        size=rng.choice([40, 44, 52, 60], count, p=[0.45, 0.3, 0.1, 0.15]),
+        outcome="rejected",
     )
 
 
@@ -196,11 +225,21 @@ def unlucky_calls(rng: np.random.Generator, count: int) -> Conversations:
     """Call a partner's server that no longer answers, and a port that a deployment closed."""
     book = address_book()
     retired = attempts(
-        client=book.of("app-1"), server=book.peers("retired partner"), server_port=443,
-        start=moments(rng, count, ALL_DAY), packets=4, duration=7, outcome="unanswered")
+        client=book.of("app-1"),
+        server=book.peers("retired partner"),
+        server_port=443,
+        start=moments(rng, count, ALL_DAY),
+        packets=4,
+        duration=7,
+        outcome="unanswered",
+    )
     closed = attempts(
-        client=pick(rng, book.of("web-1", "web-2"), count), server=book.of("app-1"),
-        server_port=8081, start=moments(rng, count, OFFICE_HOURS), outcome="refused")
+        client=pick(rng, book.of("web-1", "web-2"), count),
+        server=book.of("app-1"),
+        server_port=8081,
+        start=moments(rng, count, OFFICE_HOURS),
+        outcome="refused",
+    )
     return concatenate([retired, closed])
 
 
@@ -225,9 +264,10 @@ def late_packets(rng: np.random.Generator, day: Conversations, count: int) -> Co
     """Send packets after their connection was forgotten: rejected, yet nobody's attack."""
     book = address_book()
     public_tcp = (day.protocol == TCP) & (day.finish < DAY - 600)
-    visits = (public_tcp & ~book.inside[day.client] & (day.outcome == OUTCOME_CODES["served"]))
-    calls = (public_tcp & book.inside[day.client] & ~book.private[day.client]
-             & ~book.inside[day.server])
+    visits = public_tcp & ~book.inside[day.client] & (day.outcome == OUTCOME_CODES["served"])
+    calls = (
+        public_tcp & book.inside[day.client] & ~book.private[day.client] & ~book.inside[day.server]
+    )
     parts = []
     for which, from_client in ((visits, True), (calls, False)):
         some = np.flatnonzero(which)
@@ -236,10 +276,17 @@ def late_packets(rng: np.random.Generator, day: Conversations, count: int) -> Co
         ends = [(old.client, old.client_port), (old.server, old.server_port)]
         (sender, from_port), (receiver, to_port) = ends if from_client else reversed(ends)
         ending = rng.choice([OUTCOME_CODES["late FIN"], OUTCOME_CODES["late RST"]], len(old))
-        parts.append(attempts(
-            client=sender, client_port=from_port, server=receiver, server_port=to_port,
-            start=old.finish + rng.integers(65, 400, len(old)), outcome=ending,
-            size=np.where(book.ipv6[sender], 72, 52)))
+        parts.append(
+            attempts(
+                client=sender,
+                client_port=from_port,
+                server=receiver,
+                server_port=to_port,
+                start=old.finish + rng.integers(65, 400, len(old)),
+                outcome=ending,
+                size=np.where(book.ipv6[sender], 72, 52),
+            )
+        )
     return concatenate(parts)
 
 

@@ -1,10 +1,12 @@
-"""The fields of a version 5 flow record, in the order of AWS's documentation."""
+"""The fields the generator fills: versions 2 to 5, from the schema, with their Parquet types."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import pyarrow as pa
+
+from flowlab import schema
 
 
 class Field(NamedTuple):
@@ -16,37 +18,12 @@ class Field(NamedTuple):
 
 
 INT32, INT64, TEXT = pa.int32(), pa.int64(), pa.string()
+_TYPES = {"int32": INT32, "int64": INT64, "time": INT64}
 
-FIELDS = (
-    Field("version", 2, INT32),
-    Field("account-id", 2, TEXT),
-    Field("interface-id", 2, TEXT),
-    Field("srcaddr", 2, TEXT),
-    Field("dstaddr", 2, TEXT),
-    Field("srcport", 2, INT32),
-    Field("dstport", 2, INT32),
-    Field("protocol", 2, INT32),
-    Field("packets", 2, INT64),
-    Field("bytes", 2, INT64),
-    Field("start", 2, INT64),
-    Field("end", 2, INT64),
-    Field("action", 2, TEXT),
-    Field("log-status", 2, TEXT),
-    Field("vpc-id", 3, TEXT),
-    Field("subnet-id", 3, TEXT),
-    Field("instance-id", 3, TEXT),
-    Field("tcp-flags", 3, INT32),
-    Field("type", 3, TEXT),
-    Field("pkt-srcaddr", 3, TEXT),
-    Field("pkt-dstaddr", 3, TEXT),
-    Field("region", 4, TEXT),
-    Field("az-id", 4, TEXT),
-    Field("sublocation-type", 4, TEXT),
-    Field("sublocation-id", 4, TEXT),
-    Field("pkt-src-aws-service", 5, TEXT),
-    Field("pkt-dst-aws-service", 5, TEXT),
-    Field("flow-direction", 5, TEXT),
-    Field("traffic-path", 5, INT32),
+FIELDS = tuple(
+    Field(f.name, f.version, _TYPES.get(f.kind, TEXT))
+    for f in schema.FIELDS
+    if f.version <= 5  # later versions need services this environment does not have
 )
 
 #: The default format of a flow log.

@@ -23,8 +23,9 @@ STATUS = ["OK", "NODATA", "SKIPDATA"]
 Rows = dict[str, Ints]
 
 
-def flow_records(conversations: Conversations, *, midnight: int,
-                 skipped: list[tuple[str, int]]) -> pa.Table:
+def flow_records(
+    conversations: Conversations, *, midnight: int, skipped: list[tuple[str, int]]
+) -> pa.Table:
     """Return what the flow log writes of a day's conversations.
 
     Parameters
@@ -96,16 +97,28 @@ def _cut(conversations: Conversations, seen: Legs) -> Rows:
         "start": start + duration * low // gaps,
         "end": start + duration * (high - 1) // gaps,
         "flags": np.where(c.protocol[of][leg] == TCP, flags, 0),
-        **{name: getattr(seen, name)[leg] for name in (
-            "egress", "rejected", "srcaddr", "dstaddr", "srcport", "dstport",
-            "pkt_srcaddr", "pkt_dstaddr", "path")},
+        **{
+            name: getattr(seen, name)[leg]
+            for name in (
+                "egress",
+                "rejected",
+                "srcaddr",
+                "dstaddr",
+                "srcport",
+                "dstport",
+                "pkt_srcaddr",
+                "pkt_dstaddr",
+                "path",
+            )
+        },
     }
     kept = high > low
     return {name: column[kept] for name, column in rows.items()}
 
 
-def _flags(outcome: Ints, reply: NDArray[np.bool_], first: NDArray[np.bool_],
-           last: NDArray[np.bool_]) -> Ints:
+def _flags(
+    outcome: Ints, reply: NDArray[np.bool_], first: NDArray[np.bool_], last: NDArray[np.bool_]
+) -> Ints:
     """OR together the flags of the packets that fall into each window."""
     known = np.array([[o.request_flags, o.reply_flags] for o in OUTCOMES.values()])
     opening, every, closing = known[outcome, reply.astype(np.int64)].T
@@ -151,8 +164,10 @@ def _concatenated(parts: list[Rows]) -> Rows:
 def _append(rows: Rows, more: Rows) -> Rows:
     """Put rows after others; columns that only the first have are filled with 0."""
     length = len(more["start"])
-    return {name: np.concatenate([column, more.get(name, np.zeros(length, dtype=np.int64))])
-            for name, column in rows.items()}
+    return {
+        name: np.concatenate([column, more.get(name, np.zeros(length, dtype=np.int64))])
+        for name, column in rows.items()
+    }
 
 
 def _table(rows: Rows, midnight: int) -> pa.Table:
@@ -163,14 +178,16 @@ def _table(rows: Rows, midnight: int) -> pa.Table:
     def number(name: str, missing: NDArray[np.bool_] | None = None) -> pa.Array:
         return pa.array(rows[name], mask=missing)
 
-    def words(codes: Ints, values: Sequence[str | None],
-              missing: NDArray[np.bool_] | None = None) -> pa.Array:
+    def words(
+        codes: Ints, values: Sequence[str | None], missing: NDArray[np.bool_] | None = None
+    ) -> pa.Array:
         # A dictionary holds each value once and no null; `values` may have both.
         kept = list(dict.fromkeys(value for value in values if value is not None))
         positions = np.array([kept.index(v) if v is not None else -1 for v in values])[codes]
         absent = positions < 0 if missing is None else missing | (positions < 0)
         return pa.DictionaryArray.from_arrays(
-            pa.array(positions.astype(np.int32), mask=absent), pa.array(kept, pa.string()))
+            pa.array(positions.astype(np.int32), mask=absent), pa.array(kept, pa.string())
+        )
 
     same = np.zeros(len(silent), dtype=np.int64)
     eni = rows["interface"]
@@ -206,7 +223,10 @@ def _table(rows: Rows, midnight: int) -> pa.Table:
         "flow-direction": words(rows["egress"], ["ingress", "egress"], silent),
         "traffic-path": number("path", silent | (rows["path"] == NONE)),
     }
-    schema = pa.schema([
-        (f.name, f.type if pa.types.is_integer(f.type) else pa.dictionary(pa.int32(), f.type))
-        for f in FIELDS])
+    schema = pa.schema(
+        [
+            (f.name, f.type if pa.types.is_integer(f.type) else pa.dictionary(pa.int32(), f.type))
+            for f in FIELDS
+        ]
+    )
     return pa.table({f.name: columns[f.name] for f in FIELDS}).cast(schema)

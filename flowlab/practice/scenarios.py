@@ -90,7 +90,10 @@ def generate(*, seed: int = SEED, day: str = DAY, records: int = RECORDS) -> Sce
 def _unix_times(facts: dict[str, Any], midnight: int) -> dict[str, Any]:
     """Turn seconds of the day into Unix seconds, in nested facts too."""
     return {
-        name: _unix_times(fact, midnight) if isinstance(fact, dict)
-        else fact + midnight if name in ("start", "end") else fact
+        name: _unix_times(fact, midnight)
+        if isinstance(fact, dict)
+        else fact + midnight
+        if name in ("start", "end")
+        else fact
         for name, fact in facts.items()
     }

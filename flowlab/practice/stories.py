@@ -43,10 +43,24 @@ def vertical_scan(rng: np.random.Generator) -> Story:
     open_ = np.isin(ports, [80, 443])
     start = 21 * HOUR + 300 + np.sort(rng.integers(0, 1200, len(ports)))
     scanner, server = book.code(VERTICAL_SCANNER), book.code(host.address)
-    closed = attempts(client=scanner, server=server, server_port=ports[~open_],
-                      start=start[~open_], size=44, outcome="rejected")
-    found = tcp(client=scanner, server=server, server_port=ports[open_], start=start[open_],
-                duration=0, sent=0, received=0, outcome="reset")
+    closed = attempts(
+        client=scanner,
+        server=server,
+        server_port=ports[~open_],
+        start=start[~open_],
+        size=44,
+        outcome="rejected",
+    )
+    found = tcp(
+        client=scanner,
+        server=server,
+        server_port=ports[open_],
+        start=start[open_],
+        duration=0,
+        sent=0,
+        received=0,
+        outcome="reset",
+    )
     return concatenate([closed, found]), {
         "source": VERTICAL_SCANNER,
         "host": host.address,
@@ -66,9 +80,14 @@ def horizontal_scan(rng: np.random.Generator) -> Story:
     names = ("web-1", "web-2", "bastion", "staging-1")
     passes = np.arange(12) * 2 * HOUR + rng.integers(0, 1800, 12)
     start = (passes[:, None] + np.sort(rng.integers(0, 90, (12, 8)), axis=1)).ravel()
-    tries = attempts(client=book.code(HORIZONTAL_SCANNER), server=np.tile(book.of(*names), 24),
-                     server_port=np.tile(np.repeat([22, 3389], 4), 12), start=start, size=40,
-                     outcome="rejected")
+    tries = attempts(
+        client=book.code(HORIZONTAL_SCANNER),
+        server=np.tile(book.of(*names), 24),
+        server_port=np.tile(np.repeat([22, 3389], 4), 12),
+        start=start,
+        size=40,
+        outcome="rejected",
+    )
     return tries, {
         "source": HORIZONTAL_SCANNER,
         "hosts": sorted(ENVIRONMENT.interface(name).address for name in names),
@@ -87,10 +106,15 @@ def leak(rng: np.random.Generator) -> Story:
     """
     book, host = address_book(), ENVIRONMENT.interface("app-1")
     start = 2 * HOUR + np.sort(rng.integers(0, 8800, 170))
-    sending = tcp(client=book.code(host.address), server=book.code(LEAK_DESTINATION),
-                  server_port=443, start=start, duration=rng.integers(50, 150, len(start)),
-                  sent=rng.integers(20_000_000, 36_000_000, len(start)),
-                  received=rng.integers(3_000, 6_000, len(start)))
+    sending = tcp(
+        client=book.code(host.address),
+        server=book.code(LEAK_DESTINATION),
+        server_port=443,
+        start=start,
+        duration=rng.integers(50, 150, len(start)),
+        sent=rng.integers(20_000_000, 36_000_000, len(start)),
+        received=rng.integers(3_000, 6_000, len(start)),
+    )
     return sending, {
         "source": host.address,
         "interface_id": host.interface_id,
@@ -111,8 +135,15 @@ def misconfiguration(rng: np.random.Generator) -> Story:
     source, target = ENVIRONMENT.interface("app-2"), ENVIRONMENT.interface("mysql")
     start = 9 * HOUR + 2400 + np.cumsum(rng.integers(26, 36, 1600))
     start = start[start < DAY - 10]
-    tries = attempts(client=book.code(source.address), server=book.code(target.address),
-                     server_port=5432, start=start, packets=3, duration=3, outcome="rejected")
+    tries = attempts(
+        client=book.code(source.address),
+        server=book.code(target.address),
+        server_port=5432,
+        start=start,
+        packets=3,
+        duration=3,
+        outcome="rejected",
+    )
     return tries, {
         "source": source.address,
         "destination": target.address,
@@ -132,9 +163,18 @@ def nacl_return_block(rng: np.random.Generator) -> Story:
     hosts = [ENVIRONMENT.interface(name).address for name in ("web-1", "web-2")]
     monitor = ENVIRONMENT.peer("monitor").addresses[0]
     start = np.repeat(np.arange(144) * 600 + rng.integers(0, 400, 144), 2)
-    pings = datagrams(client=book.code(monitor), server=np.tile(book.code(*hosts), 144),
-                      server_port=0, protocol=ICMP, start=start, packets=4, duration=3,
-                      sent=84, received=84, outcome="reply rejected")
+    pings = datagrams(
+        client=book.code(monitor),
+        server=np.tile(book.code(*hosts), 144),
+        server_port=0,
+        protocol=ICMP,
+        start=start,
+        packets=4,
+        duration=3,
+        sent=84,
+        received=84,
+        outcome="reply rejected",
+    )
     return pings, {
         "source": monitor,
         "hosts": hosts,
@@ -152,9 +192,15 @@ def beacon(rng: np.random.Generator) -> Story:
     book, host = address_book(), ENVIRONMENT.interface("web-2")
     start = np.arange(140, DAY - 10, 300)
     start = start + rng.integers(-9, 10, len(start))
-    calls = tcp(client=book.code(host.address), server=book.code(BEACON_DESTINATION),
-                server_port=443, start=start, duration=1, sent=rng.integers(300, 420, len(start)),
-                received=rng.integers(150, 200, len(start)))
+    calls = tcp(
+        client=book.code(host.address),
+        server=book.code(BEACON_DESTINATION),
+        server_port=443,
+        start=start,
+        duration=1,
+        sent=rng.integers(300, 420, len(start)),
+        received=rng.integers(150, 200, len(start)),
+    )
     return calls, {
         "source": host.address,
         "interface_id": host.interface_id,
@@ -194,8 +240,9 @@ def dns_facts(day: Conversations) -> Facts:
 def stories(seed: int) -> tuple[Conversations, dict[str, Facts]]:
     """Return all planted conversations, and the facts of each story by name."""
     parts, key = [], {}
-    for number, tell in enumerate((vertical_scan, horizontal_scan, leak, misconfiguration,
-                                   nacl_return_block, beacon)):
+    for number, tell in enumerate(
+        (vertical_scan, horizontal_scan, leak, misconfiguration, nacl_return_block, beacon)
+    ):
         conversations, key[tell.__name__] = tell(np.random.default_rng([seed, 200 + number]))
         parts.append(conversations)
     scans = {"vertical": key.pop("vertical_scan"), "horizontal": key.pop("horizontal_scan")}

@@ -60,22 +60,41 @@ def legs(conversations: Conversations) -> Legs:
     client_path[through_nat | book.inside[c.server]] = SAME_VPC
     server_path = np.where(book.inside[c.client], SAME_VPC, INTERNET_GATEWAY)
 
-    def seen(who: NDArray[np.bool_], interface: Ints, *, source: tuple[Ints, Ints],
-             target: tuple[Ints, Ints], reply: bool, egress: bool, path: ArrayLike = NONE,
-             rejected: ArrayLike = False, packet_source: Ints | None = None,
-             packet_target: Ints | None = None) -> Legs:
+    def seen(
+        who: NDArray[np.bool_],
+        interface: Ints,
+        *,
+        source: tuple[Ints, Ints],
+        target: tuple[Ints, Ints],
+        reply: bool,
+        egress: bool,
+        path: ArrayLike = NONE,
+        rejected: ArrayLike = False,
+        packet_source: Ints | None = None,
+        packet_target: Ints | None = None,
+    ) -> Legs:
         at = np.flatnonzero(who & answered if reply else who)
         refused = np.broadcast_to(rejected, len(c))
         columns = {
-            "conversation": np.arange(len(c)), "interface": interface, "reply": reply,
-            "egress": egress, "rejected": refused,
-            "srcaddr": source[0], "srcport": source[1], "dstaddr": target[0], "dstport": target[1],
+            "conversation": np.arange(len(c)),
+            "interface": interface,
+            "reply": reply,
+            "egress": egress,
+            "rejected": refused,
+            "srcaddr": source[0],
+            "srcport": source[1],
+            "dstaddr": target[0],
+            "dstport": target[1],
             "pkt_srcaddr": source[0] if packet_source is None else packet_source,
             "pkt_dstaddr": target[0] if packet_target is None else packet_target,
             "path": np.where(refused, NONE, path),  # a rejected packet took no path
         }
-        return Legs(**{name: np.broadcast_to(np.asarray(column, dtype=np.int64), len(c))[at]
-                       for name, column in columns.items()})
+        return Legs(
+            **{
+                name: np.broadcast_to(np.asarray(column, dtype=np.int64), len(c))[at]
+                for name, column in columns.items()
+            }
+        )
 
     client, server = (c.client, c.client_port), (c.server, c.server_port)
     outer = (np.full(len(c), nat), nat_port)  # the NAT gateway as the internet sees it
@@ -85,24 +104,75 @@ def legs(conversations: Conversations) -> Legs:
     towards_server = (outer[0], c.server_port)
     inside_client, inside_server = book.inside[c.client], book.inside[c.server]
     parts = [
-        seen(inside_client, book.interface[c.client], source=client, target=server,
-             reply=False, egress=True, path=client_path),
-        seen(inside_client & ~reply_rejected, book.interface[c.client], source=server,
-             target=client, reply=True, egress=False),
-        seen(inside_server, book.interface[c.server], source=client, target=server,
-             reply=False, egress=False, rejected=request_rejected),
-        seen(inside_server, book.interface[c.server], source=server, target=client,
-             reply=True, egress=True, path=server_path, rejected=reply_rejected),
-        seen(through_nat, at_nat, source=client, target=towards_server,
-             packet_target=c.server, reply=False, egress=False),
-        seen(through_nat, at_nat, source=outer, target=server,
-             reply=False, egress=True, path=INTERNET_GATEWAY),
+        seen(
+            inside_client,
+            book.interface[c.client],
+            source=client,
+            target=server,
+            reply=False,
+            egress=True,
+            path=client_path,
+        ),
+        seen(
+            inside_client & ~reply_rejected,
+            book.interface[c.client],
+            source=server,
+            target=client,
+            reply=True,
+            egress=False,
+        ),
+        seen(
+            inside_server,
+            book.interface[c.server],
+            source=client,
+            target=server,
+            reply=False,
+            egress=False,
+            rejected=request_rejected,
+        ),
+        seen(
+            inside_server,
+            book.interface[c.server],
+            source=server,
+            target=client,
+            reply=True,
+            egress=True,
+            path=server_path,
+            rejected=reply_rejected,
+        ),
+        seen(
+            through_nat,
+            at_nat,
+            source=client,
+            target=towards_server,
+            packet_target=c.server,
+            reply=False,
+            egress=False,
+        ),
+        seen(
+            through_nat,
+            at_nat,
+            source=outer,
+            target=server,
+            reply=False,
+            egress=True,
+            path=INTERNET_GATEWAY,
+        ),
         seen(through_nat, at_nat, source=server, target=outer, reply=True, egress=False),
-        seen(through_nat, at_nat, source=towards_server, target=client,
-             packet_source=c.server, reply=True, egress=True, path=SAME_VPC),
+        seen(
+            through_nat,
+            at_nat,
+            source=towards_server,
+            target=client,
+            packet_source=c.server,
+            reply=True,
+            egress=True,
+            path=SAME_VPC,
+        ),
     ]
-    return Legs(**{f.name: np.concatenate([getattr(part, f.name) for part in parts])
-                   for f in fields(Legs)})
+    return Legs(
+        **{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Legs)}
+    )
 
 
 def _nat_ports(conversations: Conversations, through_nat: NDArray[np.bool_]) -> Ints:

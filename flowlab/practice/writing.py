@@ -48,18 +48,29 @@ def to_lines(table: pa.Table, fields: Sequence[str] = V5) -> bytes:
     table = _chosen(table, fields)
     lines = []
     for first in range(0, table.num_rows, _CHUNK):
-        columns = [column.combine_chunks().cast(pa.string())
-                   for column in table.slice(first, _CHUNK).columns]
+        columns = [
+            column.combine_chunks().cast(pa.string())
+            for column in table.slice(first, _CHUNK).columns
+        ]
         joined = pc.binary_join_element_wise(
-            *columns, " ", null_handling="replace", null_replacement="-")
+            *columns, " ", null_handling="replace", null_replacement="-"
+        )
         whole = pa.ListArray.from_arrays(pa.array([0, len(joined)], pa.int32()), joined)
         lines.append(pc.binary_join(whole, "\n")[0].as_py().encode() + b"\n")
     return b"".join(lines)
 
 
-def write_text(table: pa.Table, folder: str | Path, *, fields: Sequence[str] = V5,
-               header: bool = True, files: Files = "one", compress: bool = True,
-               hive: bool = False, hourly: bool = False) -> list[Path]:
+def write_text(
+    table: pa.Table,
+    folder: str | Path,
+    *,
+    fields: Sequence[str] = V5,
+    header: bool = True,
+    files: Files = "one",
+    compress: bool = True,
+    hive: bool = False,
+    hourly: bool = False,
+) -> list[Path]:
     """Write the records as text files.
 
     Parameters
@@ -93,8 +104,15 @@ def write_text(table: pa.Table, folder: str | Path, *, fields: Sequence[str] = V
     return _write(table, Path(folder), write, suffix=suffix, files=files, hive=hive, hourly=hourly)
 
 
-def write_parquet(table: pa.Table, folder: str | Path, *, fields: Sequence[str] = V5,
-                  files: Files = "s3", hive: bool = False, hourly: bool = False) -> list[Path]:
+def write_parquet(
+    table: pa.Table,
+    folder: str | Path,
+    *,
+    fields: Sequence[str] = V5,
+    files: Files = "s3",
+    hive: bool = False,
+    hourly: bool = False,
+) -> list[Path]:
     """Write the records as Parquet files.
 
     Parameters
@@ -118,16 +136,19 @@ def write_parquet(table: pa.Table, folder: str | Path, *, fields: Sequence[str] 
     As AWS delivers it: names with underscores, gzip inside Parquet, and what text shows as `-`
     is null in a number column but a literal `-` in a string column.
     """
+
     def write(part: pa.Table, path: Path) -> None:
         columns = {
-            name.replace("-", "_"): column if pa.types.is_integer(column.type)
+            name.replace("-", "_"): column
+            if pa.types.is_integer(column.type)
             else pc.fill_null(column.cast(pa.string()), "-")
             for name, column in zip(fields, _chosen(part, fields).columns, strict=True)
         }
         pq.write_table(pa.table(columns), path, compression="gzip")
 
-    return _write(table, Path(folder), write, suffix=".log.parquet", files=files, hive=hive,
-                  hourly=hourly)
+    return _write(
+        table, Path(folder), write, suffix=".log.parquet", files=files, hive=hive, hourly=hourly
+    )
 
 
 def _chosen(table: pa.Table, fields: Sequence[str]) -> pa.Table:
@@ -142,8 +163,16 @@ def _chosen(table: pa.Table, fields: Sequence[str]) -> pa.Table:
     return chosen
 
 
-def _write(table: pa.Table, folder: Path, write: Callable[[pa.Table, Path], None], *, suffix: str,
-           files: Files, hive: bool, hourly: bool) -> list[Path]:
+def _write(
+    table: pa.Table,
+    folder: Path,
+    write: Callable[[pa.Table, Path], None],
+    *,
+    suffix: str,
+    files: Files,
+    hive: bool,
+    hourly: bool,
+) -> list[Path]:
     if files not in ("one", "s3"):
         raise ValueError(f'files must be "one" or "s3", not {files!r}')
     if not table.num_rows:
@@ -173,8 +202,10 @@ def _slots(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
 def _prefix(slot: int, *, hive: bool, hourly: bool) -> Path:
     when, vpc = datetime.fromtimestamp(slot, UTC), ENVIRONMENT.vpc
     if hive:
-        folder = (f"AWSLogs/aws-account-id={vpc.account_id}/aws-service=vpcflowlogs/"
-                  f"aws-region={vpc.region}/year={when:%Y}/month={when:%m}/day={when:%d}")
+        folder = (
+            f"AWSLogs/aws-account-id={vpc.account_id}/aws-service=vpcflowlogs/"
+            f"aws-region={vpc.region}/year={when:%Y}/month={when:%m}/day={when:%d}"
+        )
         return Path(folder, f"hour={when:%H}" if hourly else "")
     folder = f"AWSLogs/{vpc.account_id}/vpcflowlogs/{vpc.region}/{when:%Y/%m/%d}"
     return Path(folder, f"{when:%H}" if hourly else "")
@@ -184,5 +215,6 @@ def _name(slot: int) -> str:
     when, vpc = datetime.fromtimestamp(slot, UTC), ENVIRONMENT.vpc
     # AWS ends the name with a hash so that several files of one slot do not collide.
     digest = hashlib.sha256(f"{vpc.flow_log_id} {slot}".encode()).hexdigest()[:8]
-    return (f"{vpc.account_id}_vpcflowlogs_{vpc.region}_{vpc.flow_log_id}_"
-            f"{when:%Y%m%dT%H%MZ}_{digest}")
+    return (
+        f"{vpc.account_id}_vpcflowlogs_{vpc.region}_{vpc.flow_log_id}_{when:%Y%m%dT%H%MZ}_{digest}"
+    )

@@ -1,0 +1,47 @@
+"""flowlab: a notebook workbench for AWS VPC Flow Logs.
+
+>>> import flowlab as fl
+>>> flows, ledger = fl.sample_flows()
+>>> ledger.balanced
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Where each public name lives. Nothing is imported before it is used: `import flowlab` stays
+# light, and neither boto3 nor matplotlib is touched by someone who only reads a file.
+_HOME = {
+    "read_flows": "flowlab.reading",
+    "sample_flows": "flowlab.sources.sample",
+    "fields": "flowlab.schema",
+    "totals": "flowlab.summaries",
+    "breakdown": "flowlab.summaries",
+    "top_talkers": "flowlab.summaries",
+    "traffic_over_time": "flowlab.summaries",
+    "sql": "flowlab.summaries",
+    "open_archive": "flowlab.archive",
+    "FlowlabError": "flowlab.errors",
+    "FlowLogWarning": "flowlab.errors",
+}
+_MODULES = ("plots",)
+
+__all__ = [*_HOME, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"flowlab.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'flowlab' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

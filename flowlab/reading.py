@@ -1,0 +1,332 @@
+"""read_flows(): the one front door from bytes anywhere to a flow frame and its ledger."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
+
+from flowlab import schema
+from flowlab.errors import FlowlabError, LineFormatError, MissingFieldError, unknown_name
+from flowlab.ledger import MOST_LISTED, FileEntry, Ledger, RejectedLine
+from flowlab.loading import Job, Part, load_blocks, load_group
+from flowlab.sources import containers, files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Stored bytes of small files that are opened and parsed together (perf: joining is worth 2x).
+_TOGETHER = 1 << 20
+
+
+def read_flows(
+    source: Any,
+    *,
+    start: Any = None,
+    end: Any = None,
+    log_format: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    errors: Literal["collect", "raise"] = "collect",
+    drop_duplicates: bool = False,
+    progress: bool = True,
+) -> tuple[pd.DataFrame, Ledger]:
+    r"""Read flow logs into a flow frame, and account for every line.
+
+    What a file is (text, gzip, zstd, Parquet, CloudWatch JSON, CSV export) is found from its
+    content. Its format is found from its header line, else from `log_format`, else it is AWS's
+    default format if the lines truly fit that.
+
+    Parameters
+    ----------
+    source : path, glob pattern, open binary file, or a list of these
+        A folder means every file below it.
+    start, end : datetime-like or str, optional
+        Period, half-open: records whose ``start`` lies in it. [UTC where no zone is given]
+        Files whose S3-style names prove them outside are not opened.
+    log_format : str or sequence of str, optional
+        Format of lines without a header: AWS's ``${version} ${account-id} ...`` or field names.
+    columns : sequence of str, optional
+        Columns to keep, in this order; saves time and memory. Every line is checked all the same.
+    errors : {"collect", "raise"}
+        Collect rejected lines in the ledger, or stop at the first.
+    drop_duplicates : bool
+        Drop records equal in every field to an earlier one (overlapping flow logs), and count them.
+    progress : bool
+        Show a progress bar when reading takes more than a second.
+
+    Returns
+    -------
+    flows : DataFrame, one row per flow record
+        Satisfies the contract in `flowlab.frames`; NODATA and SKIPDATA lines are in the ledger.
+    ledger : Ledger
+        Counts that add up, rejected lines, files, silent windows, notices.
+
+    Raises
+    ------
+    SourceError
+        Nothing to read there.
+    LineFormatError
+        No file is a flow log, its format cannot be known, or a line is wrong and
+        ``errors="raise"``.
+    MissingFieldError, UnknownNameError
+        A column asked for is in none of the records, or is no field at all.
+
+    Examples
+    --------
+    >>> import flowlab as fl, io
+    >>> lines = b"srcaddr dstaddr bytes\n198.51.100.7 10.0.1.5 3120\n"
+    >>> flows, ledger = fl.read_flows(io.BytesIO(lines))
+    >>> ledger.balanced, flows["bytes"].item()
+    (True, 3120)
+    """
+    if errors not in ("collect", "raise"):
+        raise unknown_name("errors =", errors, ["collect", "raise"])
+    wanted = _column_names(columns)
+    job = Job(
+        log_format=schema.parse_log_format(log_format) if log_format is not None else None,
+        start=epoch(start, "start"),
+        end=epoch(end, "end"),
+        columns=None if drop_duplicates else wanted,
+    )
+    if job.start is not None and job.end is not None and job.start >= job.end:
+        raise FlowlabError(f"the period is empty: start {start} is not before end {end}.")
+    items = files.find(source)
+    kept = [item for item in items if not files.outside(item.name, job.start, job.end)]
+    ledger = Ledger()
+    if len(kept) < len(items):
+        ledger.notices.append(
+            f"{len(items) - len(kept)} of {len(items)} files were not opened: by their names, "
+            "their records lie outside the period"
+        )
+    parts = list(_parts(kept, job, errors, progress))
+    return _finish(parts, ledger, job, wanted, drop_duplicates)
+
+
+def epoch(moment: Any, name: str) -> int | None:
+    """Epoch seconds of a moment; text and datetimes without a zone are UTC.
+
+    Raises
+    ------
+    FlowlabError
+        Not a moment.
+    """
+    if moment is None:
+        return None
+    import pandas as pd
+
+    try:
+        stamp = pd.Timestamp(moment)
+    except (ValueError, TypeError) as problem:
+        raise FlowlabError(
+            f"{name}={moment!r} is not a moment in time.",
+            fix=f"write it like {name}='2026-11-01 08:00' (UTC), or pass a datetime.",
+        ) from problem
+    if pd.isna(stamp):
+        raise FlowlabError(
+            f"{name} is NaT, not a moment in time.", fix="leave it out, or pass one."
+        )
+    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    # A fraction of a second rounds up: a record's start is a whole second, and start >= 8.5
+    # means the same as start >= 9, start < 8.5 the same as start < 9.
+    return -int(-stamp.value // 1_000_000_000)
+
+
+def _column_names(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+    if columns is None:
+        return None
+    names = [columns] if isinstance(columns, str) else [str(c) for c in columns]
+    if not names:
+        raise FlowlabError("columns=[] asks for no column.", fix="leave it out to get them all.")
+    return tuple(dict.fromkeys(n.replace("-", "_") for n in names))
+
+
+def _parts(items: Sequence[files.Item], job: Job, errors: str, progress: bool) -> Iterator[Part]:
+    """Load every item, several at a time, giving the parts in the order of the items."""
+    from tqdm.auto import tqdm
+
+    total = sum(item.size or 0 for item in items)
+    workers = min(8, os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="flowlab")
+    running: deque[tuple[int, Future[list[Part]]]] = deque()
+    bar = tqdm(
+        total=total, unit="B", unit_scale=True, desc="reading", delay=1, leave=False,
+        disable=not progress,
+    )  # fmt: skip
+    try:
+        for size, work in _work(items, job, pool):
+            running.append((size, work))
+            while len(running) > 4 * workers:
+                yield from _done(running.popleft(), errors, bar)
+        while running:
+            yield from _done(running.popleft(), errors, bar)
+    finally:
+        bar.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _work(
+    items: Sequence[files.Item], job: Job, pool: ThreadPoolExecutor
+) -> Iterator[tuple[int, Future[list[Part]]]]:
+    """Submit the items: small files in groups, large ones block by block."""
+    group: list[files.Item] = []
+    size = 0
+    for item in items:
+        large = item.size is None or item.size >= containers.BIG
+        if group and (large or size + (item.size or 0) > _TOGETHER):
+            yield size, pool.submit(load_group, group, job)
+            group, size = [], 0
+        if large:
+            yield from load_blocks(item, job, pool)
+        else:
+            group.append(item)
+            size += item.size or 0
+    if group:
+        yield size, pool.submit(load_group, group, job)
+
+
+def _done(running: tuple[int, Future[list[Part]]], errors: str, bar: Any) -> list[Part]:
+    size, future = running
+    parts = future.result()
+    bar.update(size)
+    if errors == "raise":
+        for part in parts:
+            _raise_first(part)
+    return parts
+
+
+def _raise_first(part: Part) -> None:
+    if part.not_a_flow_log:
+        raise part.not_a_flow_log
+    entry = part.entry
+    if part.rejected:
+        first = part.rejected[0]
+        raise LineFormatError(
+            f"{entry.file}, line {first.line_number}: {first.reason}. It begins: {first.text!r}",
+            fix="errors='collect' sets such lines aside, with their reasons, in the ledger.",
+        )
+    if entry.problem:
+        raise LineFormatError(
+            f"{entry.file}: {entry.problem}.",
+            "it was cut off or damaged on the way.",
+            "fetch it again, or pass errors='collect' to keep what can be read.",
+        )
+
+
+def _finish(
+    parts: Sequence[Part],
+    ledger: Ledger,
+    job: Job,
+    wanted: tuple[str, ...] | None,
+    drop_duplicates: bool,
+) -> tuple[pd.DataFrame, Ledger]:
+    import pandas as pd
+
+    from flowlab import frames
+
+    refused = [part.not_a_flow_log for part in parts if part.not_a_flow_log]
+    if refused and all(part.not_a_flow_log for part in parts):
+        raise refused[0] if len(refused) == 1 else _none_is_a_flow_log(refused)
+    _fill(ledger, parts)
+    found = _all_columns(part.formats for part in parts) or job.log_format or schema.DEFAULT_FORMAT
+    columns = _chosen(wanted, found)
+    tables = [part.records for part in parts if part.records is not None]
+    flows = frames.to_frame(tables, found if drop_duplicates else columns)
+    silent = [part.no_traffic for part in parts if part.no_traffic is not None]
+    del parts, tables
+    identity = [c for c in schema.IDENTITY if any(c in t.column_names for t in silent)]
+    ledger.no_traffic = frames.to_frame(
+        silent, identity or ["interface_id", "log_status", "start", "end"]
+    )
+    if drop_duplicates:
+        again = flows.duplicated()
+        ledger.duplicates = int(again.sum())
+        flows = flows.loc[~again, list(columns)].reset_index(drop=True)
+    assert isinstance(flows, pd.DataFrame)  # noqa: S101
+    return flows, ledger
+
+
+def _none_is_a_flow_log(refused: Sequence[FlowlabError]) -> LineFormatError:
+    return LineFormatError(
+        f"none of these {len(refused)} files is a flow log. The first: {refused[0].what}",
+        refused[0].why,
+        refused[0].fix,
+    )
+
+
+def _all_columns(formats: Iterable[Sequence[tuple[str, ...]]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(c for several in formats for one in several for c in one))
+
+
+def _chosen(wanted: tuple[str, ...] | None, found: tuple[str, ...]) -> tuple[str, ...]:
+    if wanted is None:
+        return found
+    missing = [c for c in wanted if c not in found]
+    for name in missing:
+        if name not in schema.BY_COLUMN:
+            raise unknown_name("the column", name, {*found, *schema.BY_COLUMN})
+    if missing:
+        names = ", ".join(schema.BY_COLUMN[c].name for c in missing)
+        raise MissingFieldError(
+            f"columns= asks for {', '.join(missing)}, which these records lack.",
+            f"the flow log's format does not include the AWS field {names}.",
+            "leave it out, or create a flow log with that field; a format cannot be edited.",
+        )
+    return wanted
+
+
+def _fill(ledger: Ledger, parts: Sequence[Part]) -> None:
+    """Write the parts into the ledger, joining the blocks of one file."""
+    by_file: dict[str, FileEntry] = {}
+    unknown: dict[str, None] = {}
+    statuses: dict[str, int] = {}
+    milliseconds = guessed = not_listed = 0
+    for part in parts:
+        entry = by_file.get(part.entry.file)
+        if entry is None or not part.continues:
+            by_file[part.entry.file] = part.entry
+            ledger.entries.append(part.entry)
+        else:
+            _add(entry, part.entry)
+        for rejected in part.rejected:
+            if len(ledger.listed) < MOST_LISTED:
+                line = (part.entry.file, rejected.line_number, rejected.reason, rejected.text)
+                ledger.listed.append(RejectedLine(*line))
+            else:
+                not_listed += 1
+        unknown |= dict.fromkeys(
+            c for columns in part.formats for c in columns if c not in schema.BY_COLUMN
+        )
+        for status, count in part.unknown_status.items():
+            statuses[status] = statuses.get(status, 0) + count
+        milliseconds += part.milliseconds
+        guessed += part.guessed_no_traffic
+        if part.not_a_flow_log:
+            ledger.notices.append(f"not read: {part.not_a_flow_log.what}")
+        elif part.entry.problem:
+            ledger.notices.append(
+                f"{part.entry.file}: {part.entry.problem}; read as far as it goes"
+            )
+    for name in unknown:
+        ledger.notices.append(f"field {name} is new to flowlab; kept as text")
+    for status, count in statuses.items():
+        ledger.notices.append(f"log status {status!r} is new to flowlab; {count:,} records kept")
+    if milliseconds:
+        ledger.notices.append(f"{milliseconds:,} lines had times in milliseconds; read as such")
+    if guessed:
+        ledger.notices.append(
+            f"the format has no log-status: {guessed:,} lines without addresses and action were "
+            "counted as NODATA; some may have been SKIPDATA"
+        )
+    if not_listed:
+        ledger.notices.append(f"{not_listed:,} more rejected lines are counted but not listed")
+
+
+def _add(total: FileEntry, more: FileEntry) -> None:
+    for name in ("lines", "headers", "records", "nodata", "skipdata", "rejected", "outside_period"):
+        setattr(total, name, getattr(total, name) + getattr(more, name))
+    starts = [t for t in (total.first_start, more.first_start) if t is not None]
+    ends = [t for t in (total.last_end, more.last_end) if t is not None]
+    total.first_start, total.last_end = min(starts, default=None), max(ends, default=None)
+    total.problem = total.problem or more.problem

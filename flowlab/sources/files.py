@@ -1,0 +1,143 @@
+"""Local files: which ones a person means, and which of them can hold records of a period."""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from flowlab.errors import FlowlabError, SourceError
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to read: a name to show, a size where it is known, and how to open it."""
+
+    name: str
+    size: int | None  # bytes as stored; None for a stream
+    open: Callable[[], AbstractContextManager[BinaryIO]]
+
+
+def find(source: Any) -> list[Item]:
+    """List what a source names, each file once, in a stable order.
+
+    Parameters
+    ----------
+    source : path, glob pattern, open binary file, or a sequence of these
+        A folder means every file below it, hidden ones left out.
+
+    Raises
+    ------
+    SourceError
+        Nothing there.
+    FlowlabError
+        Not something that can be read.
+    """
+    items: dict[str, Item] = {}
+    for number, part in enumerate(_parts(source)):
+        if hasattr(part, "read"):
+            item = _stream(part, number)
+            items[f"{number}:{item.name}"] = item
+        else:
+            for path in _paths(part):
+                items.setdefault(str(path.resolve()), _file(path))
+    return list(items.values())
+
+
+def _parts(source: Any) -> Sequence[Any]:
+    if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
+        return [source]
+    if isinstance(source, Iterable) and not isinstance(source, bytes | bytearray | memoryview):
+        return list(source)
+    raise FlowlabError(
+        f"a source of type {type(source).__name__} cannot be read.",
+        fix="pass a file, a folder, a glob pattern, a list of these, or an open binary file "
+        "(io.BytesIO for bytes).",
+    )
+
+
+def _paths(part: Any) -> list[Path]:
+    text = os.fspath(part)
+    if not isinstance(text, str):
+        text = os.fsdecode(text)
+    if re.match(r"[a-z][a-z0-9]+://", text):
+        raise FlowlabError(
+            f"{text}: this version reads local files.",
+            fix="copy them first, for example: aws s3 sync s3://BUCKET/PREFIX ./logs",
+        )
+    path = Path(text).expanduser()
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p, path))
+        if found:
+            return found
+        raise SourceError(f"{text}: this folder holds no file.", fix="check the path.")
+    if glob.has_magic(text):
+        matches = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207
+        files = [p for p in matches if p.is_file()]
+        for folder in (p for p in matches if p.is_dir()):
+            files += sorted(p for p in folder.rglob("*") if p.is_file() and not _hidden(p, folder))
+        if files:
+            return files
+        raise SourceError(f"{text}: no file matches this pattern.", fix="check the pattern.")
+    raise SourceError(
+        f"{text}: there is no such file or folder.",
+        f"the path is relative to {Path.cwd().name}/, the folder this runs in."
+        if not path.is_absolute()
+        else "it was moved or misspelled.",
+        "check the path.",
+    )
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith((".", "_SUCCESS")) for part in path.relative_to(root).parts)
+
+
+def _file(path: Path) -> Item:
+    return Item(str(path), path.stat().st_size, lambda: path.open("rb"))
+
+
+def _stream(stream: Any, number: int) -> Item:
+    if isinstance(stream, io.TextIOBase):
+        raise FlowlabError(
+            "an open text file cannot be read: flow logs are bytes, often compressed.",
+            fix="open it with open(path, 'rb').",
+        )
+    name = getattr(stream, "name", None)
+    shown = name if isinstance(name, str) else f"<stream {number + 1}>"
+    return Item(shown, None, lambda: nullcontext(stream))  # the caller closes it
+
+
+_SLOT = re.compile(r"_vpcflowlogs_[^/]*_(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z_")
+# A file is stamped with the five minutes its records END in. A record that starts inside the
+# period may end one aggregation interval (10 min) later; delivery is best effort, so 15 more.
+_SLOT_SECONDS, _INTERVAL, _LATE = 300, 600, 900
+
+
+def outside(name: str, start: int | None, end: int | None) -> bool:
+    """Whether a file's S3-style name proves that no record in it starts in the period.
+
+    Parameters
+    ----------
+    name : str
+        Path or key; only names as AWS gives them prove anything.
+    start, end : int or None
+        Half-open period. [epoch s, UTC]
+    """
+    import calendar
+
+    match = _SLOT.search(name)
+    if not match:
+        return False
+    year, month, day, hour, minute = map(int, match.groups())
+    slot = calendar.timegm((year, month, day, hour, minute, 0))
+    before = start is not None and slot + _SLOT_SECONDS + _LATE <= start
+    after = end is not None and slot >= end + _INTERVAL + _LATE
+    return before or after

@@ -1,0 +1,476 @@
+"""Traffic summed up: totals, breakdowns, top talkers, traffic over time.
+
+Every function is a question: built once as SQL, run where the records are, answered as a small
+DataFrame with the same columns and types whatever held the records.
+
+What is counted: every record, as its ENI recorded it. Traffic between two ENIs that are both
+logged is recorded, and so counted, at both.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import pandas as pd
+from sqlglot import exp
+
+from flowlab import clauses as build
+from flowlab import schema
+from flowlab.errors import FlowlabError, unknown_name
+from flowlab.reading import epoch
+from flowlab.tables import Table, as_table, require
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MEASURES = ("flow_records", "packets", "bytes")
+_MOST_CELLS = 5_000_000
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query, and how its Arrow answer becomes the DataFrame."""
+
+    query: exp.Query
+    finish: Callable[[pd.DataFrame], pd.DataFrame] = lambda answer: answer
+
+
+def _question(
+    builder: Callable[Concatenate[Table, P], Question],
+) -> Callable[Concatenate[Any, P], pd.DataFrame]:
+    """Turn a function that builds a question into one that asks it."""
+
+    @functools.wraps(builder)
+    def ask(flows: Any, /, *args: P.args, **options: P.kwargs) -> pd.DataFrame:
+        table = as_table(flows)
+        question = builder(table, *args, **options)
+        return question.finish(_to_pandas(table.run(question.query)))
+
+    ask.builder = builder  # type: ignore[attr-defined]
+    return ask
+
+
+def sql(question: Callable[..., pd.DataFrame], flows: Any, **options: Any) -> str:
+    """Show the SQL of a question.
+
+    Parameters
+    ----------
+    question : function
+        `totals`, `breakdown`, `top_talkers` or `traffic_over_time`.
+    flows : DataFrame or Archive
+        What the question would be asked of; nothing is computed.
+    **options
+        The question's own options.
+
+    Returns
+    -------
+    str
+        The text DuckDB runs. The relation is "flows"; start and end are epoch seconds.
+
+    Examples
+    --------
+    >>> import flowlab as fl
+    >>> flows, _ = fl.sample_flows()
+    >>> print(fl.sql(fl.totals, flows).split()[0])
+    SELECT
+    """
+    builder = getattr(question, "builder", None)
+    if builder is None:
+        raise FlowlabError(
+            f"{getattr(question, '__name__', question)!r} is not a question flowlab asks in SQL.",
+            fix="pass the function itself: fl.sql(fl.top_talkers, flows, n=5).",
+        )
+    table = as_table(flows)
+    return builder(table, **options).query.sql(dialect=table.dialect, pretty=True)  # type: ignore[no-any-return]
+
+
+@_question
+def totals(table: Table, *, start: Any = None, end: Any = None) -> Question:
+    """Sum up all traffic.
+
+    Parameters
+    ----------
+    flows : DataFrame (one row per flow record) or Archive
+        Uses packets, bytes, action, interface_id, start and end where they are present.
+    start, end : datetime-like or str, optional
+        Period, half-open, on the record's start. [UTC]
+
+    Returns
+    -------
+    DataFrame, one row
+        flow_records, packets, bytes, accepted, rejected (records, int64), interfaces (distinct
+        ENIs, int64), first_start, last_end (datetime64[s, UTC]); only what the format has.
+    """
+    have = set(table.columns)
+    wanted: list[exp.Expr] = [build.named(exp.Count(this=exp.Star()), "flow_records")]
+    wanted += [
+        build.named(build.total(build.column(m)), m) for m in ("packets", "bytes") if m in have
+    ]
+    if "action" in have:
+        for name, action in (("accepted", "ACCEPT"), ("rejected", "REJECT")):
+            hit = exp.Case().when(build.column("action").eq(action), build.number(1))
+            wanted.append(build.named(exp.Count(this=hit), name))
+    if "interface_id" in have:
+        distinct = exp.Count(this=exp.Distinct(expressions=[build.column("interface_id")]))
+        wanted.append(build.named(distinct, "interfaces"))
+    if "start" in have:
+        wanted.append(build.named(exp.Min(this=build.column("start")), "first_start"))
+    if "end" in have:
+        wanted.append(build.named(exp.Max(this=build.column("end")), "last_end"))
+    query = exp.select(*wanted).from_(build.flows()).where(*_period(table, "totals", start, end))
+    return Question(query, lambda answer: _with_times(answer, ["first_start", "last_end"]))
+
+
+@_question
+def breakdown(
+    table: Table,
+    by: str | Sequence[str],
+    *,
+    rank_by: str = "bytes",
+    n: int | None = None,
+    start: Any = None,
+    end: Any = None,
+) -> Question:
+    """Break traffic down by any columns.
+
+    Parameters
+    ----------
+    flows : DataFrame (one row per flow record) or Archive
+        Needs the columns of `by`, and the measure `rank_by`.
+    by : str or sequence of str
+        Columns to group by. A null is a group of its own.
+    rank_by : {"bytes", "packets", "flow_records"}
+        Measure that orders the rows and that the shares are of.
+    n : int, optional
+        Rows to keep; all of them by default.
+    start, end : datetime-like or str, optional
+        Period, half-open, on the record's start. [UTC]
+
+    Returns
+    -------
+    DataFrame, one row per group, largest first, ties in the order of the keys
+        *by, flow_records (int64), packets (int64), bytes (int64) [bytes], share and
+        cumulative_share (float64) [0-1, of the whole, not of the rows shown]. packets and bytes
+        only where the format has them.
+
+    Raises
+    ------
+    MissingFieldError
+        A needed column is absent; the message names the AWS field.
+    UnknownNameError
+        No such column or measure.
+
+    Examples
+    --------
+    >>> import flowlab as fl
+    >>> flows, _ = fl.sample_flows()
+    >>> fl.breakdown(flows, "action")["action"].tolist()
+    ['ACCEPT', 'REJECT']
+    """
+    keys = [by] if isinstance(by, str) else list(by)
+    if not keys:
+        raise FlowlabError("breakdown needs a column to group by.", fix='pass by="protocol", say.')
+    measures = _measures(table, "breakdown", rank_by, keys)
+    grouped = (
+        exp.select(*(build.column(k) for k in keys), *_sums(measures))
+        .from_(build.flows())
+        .where(*_period(table, "breakdown", start, end))
+        .group_by(*(build.column(k) for k in keys))
+    )
+    return Question(build.ranked(grouped, keys, measures, rank_by, _rows(n)))
+
+
+@_question
+def top_talkers(
+    table: Table,
+    *,
+    rank_by: str = "bytes",
+    n: int | None = 10,
+    packet_level: bool = False,
+    start: Any = None,
+    end: Any = None,
+) -> Question:
+    """Rank addresses by the traffic they sent and received.
+
+    Parameters
+    ----------
+    flows : DataFrame (one row per flow record) or Archive
+        Needs srcaddr and dstaddr, and the measure `rank_by`.
+    rank_by : {"bytes", "packets", "flow_records"}
+        Measure that orders the rows.
+    n : int, optional
+        Rows to keep; None keeps all.
+    packet_level : bool
+        Rank pkt_srcaddr and pkt_dstaddr: the ends in the packet, behind NAT and load balancers.
+    start, end : datetime-like or str, optional
+        Period, half-open, on the record's start. [UTC]
+
+    Returns
+    -------
+    DataFrame, at most n rows, largest first, ties in the order of the address
+        addr (string), flow_records (int64), packets (int64), bytes (int64) [bytes], bytes_sent
+        and bytes_received (int64) [bytes], share and cumulative_share (float64) [of the whole].
+
+    Raises
+    ------
+    MissingFieldError
+        A needed column is absent; the message names the AWS field.
+
+    Notes
+    -----
+    A record adds to both its addresses, so over all rows the shares sum to 2. Traffic between
+    two logged ENIs is counted at both. A null address is a row of its own.
+
+    Examples
+    --------
+    >>> import flowlab as fl
+    >>> flows, _ = fl.sample_flows()
+    >>> len(fl.top_talkers(flows, n=3))
+    3
+    """
+    ends = ("pkt_srcaddr", "pkt_dstaddr") if packet_level else ("srcaddr", "dstaddr")
+    measures = _measures(table, "top_talkers", rank_by, ends)
+    carried = [m for m in measures if m != "flow_records"]
+    period = _period(table, "top_talkers", start, end)
+    sides = []
+    for side, name in zip(ends, ("bytes_sent", "bytes_received"), strict=True):
+        columns: list[exp.Expr] = [build.named(build.column(side), "addr")]
+        columns += [build.column(m) for m in carried]
+        if "bytes" in carried:
+            for part in ("bytes_sent", "bytes_received"):
+                value = build.column("bytes") if part == name else build.number(0)
+                columns.append(build.named(value, part))
+        sides.append(exp.select(*columns).from_(build.flows()).where(*period))
+    parts = ["bytes_sent", "bytes_received"] if "bytes" in carried else []
+    grouped = (
+        exp.select(build.column("addr"), *_sums([*measures, *parts]))
+        .from_(exp.union(*sides, distinct=False).subquery("ends"))
+        .group_by(build.column("addr"))
+    )
+    everything = exp.Window(this=exp.Sum(this=build.column(rank_by)))
+    half = exp.paren(everything / build.number(2))  # each record stands in two rows
+    query = build.ranked(grouped, ["addr"], [*measures, *parts], rank_by, _rows(n), half)
+    return Question(query)
+
+
+@_question
+def traffic_over_time(
+    table: Table,
+    *,
+    every: str = "5min",
+    by: str | Sequence[str] | None = None,
+    spread: bool = True,
+    start: Any = None,
+    end: Any = None,
+) -> Question:
+    """Sum traffic in equal steps of time.
+
+    Parameters
+    ----------
+    flows : DataFrame (one row per flow record) or Archive
+        Needs start, and end if `spread`.
+    every : str
+        Width of a step, such as "30s", "5min", "1h", "1D"; whole seconds. Steps are aligned to
+        midnight UTC.
+    by : str or sequence of str, optional
+        Columns to split each step by.
+    spread : bool
+        Spread a record's bytes and packets evenly over its seconds from start to end, as it is a
+        window and not an instant; the total is conserved to the byte. False counts all of it at
+        its start.
+    start, end : datetime-like or str, optional
+        Period, half-open, on the record's start. [UTC]
+
+    Returns
+    -------
+    DataFrame, one row per step (and group), in order, without gaps
+        time (datetime64[s, UTC], the beginning of the step), *by, flow_records (int64, counted
+        where a record starts), packets (int64), bytes (int64) [bytes]. A step without traffic
+        has zeros. Records without a time stand last, under NaT.
+
+    Notes
+    -----
+    AWS's start and end may be off by up to 60 s. Records longer than an hour, which no flow log
+    writes, count at their start.
+
+    Examples
+    --------
+    >>> import flowlab as fl
+    >>> flows, _ = fl.sample_flows()
+    >>> hours = fl.traffic_over_time(flows, every="1h")
+    >>> int(hours["bytes"].sum()) == int(flows["bytes"].sum())
+    True
+    """
+    seconds = _seconds(every)
+    keys = [] if by is None else [by] if isinstance(by, str) else list(by)
+    require(table, ["start", *(["end"] if spread else []), *keys], "traffic_over_time")
+    measures = [m for m in MEASURES[1:] if m in table.columns]
+    period = _period(table, "traffic_over_time", start, end)
+    started = exp.IntDiv(this=build.column("start"), expression=build.number(seconds))
+    if spread:
+        records = build.over_bins([*keys, *measures], seconds, period)
+        first = (
+            exp.Case().when(started.eq(build.column("bin")), build.number(1)).else_(build.number(0))
+        )
+        counts = [build.named(build.total(first), "flow_records")]
+        counts += [build.named(build.total(build.spread(m)), m) for m in measures]
+        # A record without a start has no bin to be unnested into.
+        timeless = build.column("start").is_(exp.null())
+    else:
+        records = (
+            exp.select(*(build.column(c) for c in [*keys, *measures]), build.named(started, "bin"))
+            .from_(build.flows())
+            .where(*period)
+        )
+        counts = list(_sums(["flow_records", *measures]))
+        timeless = None
+    time = build.named(build.column("bin") * build.number(seconds), "time")
+    grouped: exp.Query = (
+        exp.select(time, *(build.column(k) for k in keys), *counts)
+        .from_(records.subquery("records"))
+        .group_by(build.column("bin"), *(build.column(k) for k in keys))
+    )
+    if timeless is not None and not period:
+        rest = (
+            exp.select(
+                build.named(exp.cast(exp.null(), "BIGINT"), "time"),
+                *(build.column(k) for k in keys),
+                *_sums(["flow_records", *measures]),
+            )
+            .from_(build.flows())
+            .where(timeless)
+            .group_by(*(build.column(k) for k in keys))
+            .having(exp.Count(this=exp.Star()) > build.number(0))
+        )
+        grouped = exp.union(grouped, rest, distinct=False)
+    ordered = (
+        exp.select("*")
+        .from_(grouped.subquery("steps"))
+        .order_by(
+            *(
+                exp.Ordered(this=build.column(c), desc=False, nulls_first=False)
+                for c in ("time", *keys)
+            )
+        )
+    )
+    return Question(ordered, lambda answer: _without_gaps(answer, keys, seconds))
+
+
+def _seconds(every: str) -> int:
+    try:
+        step = pd.Timedelta(every)
+        whole = step == step.floor("s")
+    except (ValueError, TypeError) as problem:
+        raise FlowlabError(
+            f"every={every!r} is not a width of time.", fix='write it like "30s", "5min" or "1h".'
+        ) from problem
+    if not whole or step < pd.Timedelta("1s"):
+        raise FlowlabError(
+            f"every={every!r} is not a whole number of seconds.",
+            "flow records have times in whole seconds.",
+            'use "1s" or more.',
+        )
+    return int(step.total_seconds())
+
+
+def _measures(table: Table, asked_by: str, rank_by: str, keys: Sequence[str]) -> list[str]:
+    if rank_by not in MEASURES:
+        raise unknown_name(f"{asked_by}: rank_by =", rank_by, MEASURES)
+    require(table, [*keys, *([rank_by] if rank_by != "flow_records" else [])], asked_by)
+    return [m for m in MEASURES if m == "flow_records" or m in table.columns]
+
+
+def _sums(measures: Sequence[str]) -> list[exp.Expr]:
+    return [
+        build.named(
+            exp.Count(this=exp.Star()) if m == "flow_records" else build.total(build.column(m)), m
+        )
+        for m in measures
+    ]
+
+
+def _period(table: Table, asked_by: str, start: Any, end: Any) -> list[exp.Expr]:
+    first, last = epoch(start, "start"), epoch(end, "end")
+    if first is None and last is None:
+        return []
+    require(table, ["start"], asked_by)
+    return build.in_period(first, last)
+
+
+def _rows(n: int | None) -> int | None:
+    if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 1):
+        raise FlowlabError(
+            f"n={n!r} is not a number of rows.", fix="pass 1 or more, or None for all."
+        )
+    return n
+
+
+def _to_pandas(answer: pa.Table) -> pd.DataFrame:
+    """Keys keep their nullable types; measures and shares, which are never null, are numpy's."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {}
+    for name in answer.column_names:
+        values = answer.column(name)
+        if name in (
+            *MEASURES,
+            "bytes_sent",
+            "bytes_received",
+            "accepted",
+            "rejected",
+            "interfaces",
+        ) or name in ("share", "cumulative_share"):
+            columns[name] = values.to_numpy()
+        else:
+            if pa.types.is_dictionary(values.type):
+                values = values.cast(values.type.value_type)
+            if schema.kind_of(name) in ("id", "address", "text") and not pa.types.is_integer(
+                values.type
+            ):
+                values = values.cast(pa.large_string())
+            columns[name] = pd.array(values, dtype=pd.ArrowDtype(values.type))
+    return pd.DataFrame(columns)
+
+
+def _with_times(answer: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    changed = {
+        name: pd.to_datetime(answer[name].astype("Int64"), unit="s", utc=True).astype(
+            "datetime64[s, UTC]"
+        )
+        for name in names
+        if name in answer
+    }
+    return answer.assign(**changed)
+
+
+def _without_gaps(answer: pd.DataFrame, keys: Sequence[str], seconds: int) -> pd.DataFrame:
+    """Add the steps in which nothing happened, so that a chart draws nothing there."""
+    timed = answer[answer["time"].notna()]
+    measures = [c for c in answer.columns if c not in ("time", *keys)]
+    if not timed.empty:
+        first, last = int(timed["time"].min()), int(timed["time"].max())
+        groups = timed[list(keys)].drop_duplicates() if keys else pd.DataFrame(index=[0])
+        steps = (last - first) // seconds + 1
+        if steps * len(groups) > _MOST_CELLS:
+            raise FlowlabError(
+                f"{steps:,} steps for {len(groups):,} groups are more than a table can show.",
+                fix="choose a wider every=, a shorter period, or fewer groups.",
+            )
+        if steps * len(groups) > len(timed):
+            times = pd.DataFrame(
+                {"time": range(first, last + 1, seconds)}, dtype=timed["time"].dtype
+            )
+            grid = times.merge(groups, how="cross")
+            full = grid.merge(timed, how="left", on=["time", *keys])
+            full[measures] = full[measures].fillna(0).astype("int64")
+            order = ["time", *keys]
+            full = full.sort_values(order, na_position="last", kind="stable")
+            answer = pd.concat(
+                [full[answer.columns], answer[answer["time"].isna()]], ignore_index=True
+            )
+    return _with_times(answer, ["time"])

@@ -1,0 +1,137 @@
+"""What a question can be asked of: a DataFrame or an archive, each with flowlab's columns.
+
+The only place that knows where records can be. A table names its columns as the flow frame does;
+``start`` and ``end`` are epoch seconds (BIGINT) while a question runs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flowlab import schema
+from flowlab.errors import FlowlabError, MissingFieldError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from sqlglot import exp
+
+RELATION = "flows"
+_NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+class Table(Protocol):
+    """Records a question can be asked of."""
+
+    dialect: str
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns."""
+
+    def run(self, query: exp.Query) -> pa.Table:
+        """Answer a query over the relation "flows"."""
+
+
+class FrameTable:
+    """A flow frame, scanned in place by DuckDB."""
+
+    dialect = "duckdb"
+
+    def __init__(self, flows: pd.DataFrame) -> None:
+        self._flows = flows
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns."""
+        return [str(c) for c in self._flows.columns]
+
+    def run(self, query: exp.Query) -> pa.Table:
+        """Answer a query over the relation "flows"."""
+        import pyarrow as pa
+        from sqlglot import exp
+
+        asked = {column.name for column in query.find_all(exp.Column)}
+        used = [c for c in self.columns if c in asked] or self.columns[:1]
+        arrow = pa.Table.from_pandas(_with_epochs(self._flows[used]), preserve_index=False)
+        with connection() as duck:
+            duck.register(RELATION, arrow)
+            return duck.sql(query.sql(dialect=self.dialect)).to_arrow_table()
+
+
+def connection() -> Any:
+    """Open a connection to DuckDB in memory; what is registered or viewed in it is its own."""
+    return _engine().cursor()
+
+
+@functools.cache
+def _engine() -> Any:
+    # Starting the engine costs 12 ms, a cursor of a running one less than 1 (measured).
+    import duckdb
+
+    return duckdb.connect(config=_NO_DOWNLOADS)
+
+
+def _with_epochs(flows: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    epochs: dict[str, Any] = {}
+    for name in ("start", "end"):
+        if name in flows and isinstance(flows[name].dtype, pd.DatetimeTZDtype):
+            seconds = flows[name].dt.as_unit("s")
+            whole = seconds.astype("int64")
+            epochs[name] = whole.astype("Int64").mask(seconds.isna()) if seconds.hasnans else whole
+    return flows.assign(**epochs) if epochs else flows
+
+
+def as_table(flows: Any) -> Table:
+    """Wrap whatever holds records so that a question can be asked of it.
+
+    Raises
+    ------
+    FlowlabError
+        Not something that holds records.
+    """
+    import pandas as pd
+
+    if isinstance(flows, pd.DataFrame):
+        return FrameTable(flows)
+    if hasattr(flows, "run") and hasattr(flows, "columns") and hasattr(flows, "dialect"):
+        return flows  # type: ignore[no-any-return]
+    hint = (
+        "read_flows returns two things: flows, ledger = fl.read_flows(...)"
+        if isinstance(flows, tuple)
+        else "pass the DataFrame of fl.read_flows(...), or fl.open_archive(folder)"
+    )
+    raise FlowlabError(f"a question cannot be asked of a {type(flows).__name__}.", fix=f"{hint}.")
+
+
+def require(table: Table, names: Sequence[str], asked_by: str) -> None:
+    """Check that a table has the columns a question needs; all that are missing are named.
+
+    Raises
+    ------
+    UnknownNameError
+        A name that is neither a column here nor an AWS field.
+    MissingFieldError
+        AWS fields these records lack.
+    """
+    missing = [name for name in dict.fromkeys(names) if name not in table.columns]
+    for name in missing:
+        if name not in schema.BY_COLUMN:
+            raise unknown_name(f"{asked_by}: the column", name, {*table.columns, *schema.BY_COLUMN})
+    if missing:
+        fields = ", ".join(
+            f"{schema.BY_COLUMN[n].name} (version {schema.BY_COLUMN[n].version})" for n in missing
+        )
+        plural = "s" * (len(missing) > 1)
+        raise MissingFieldError(
+            f"{asked_by} needs the column{plural} {', '.join(missing)}, which these records lack.",
+            f"the flow log's format does not include the AWS field{plural} {fields}.",
+            "create a new flow log with that field; a flow log's format cannot be edited.",
+        )
