@@ -23,7 +23,7 @@ _HOME = {
     "breakdown": "flowlab.summaries",
     "top_talkers": "flowlab.summaries",
     "traffic_over_time": "flowlab.summaries",
-    "sql": "flowlab.summaries",
+    "sql": "flowlab.asking",
     "open_archive": "flowlab.archive",
     "FlowlabError": "flowlab.errors",
     "FlowLogWarning": "flowlab.errors",

@@ -1,69 +1,23 @@
-"""One file's bytes to records, silent windows and counts; this runs in the worker threads."""
+"""Files to parts: open, unpack, parse, settle. This runs in the worker threads."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flowlab import schema
-from flowlab.errors import FlowlabError, LineFormatError, MissingFieldError
+from flowlab.errors import LineFormatError
 from flowlab.ledger import FileEntry
-from flowlab.parsing import columnar, envelopes, formats, text, values
+from flowlab.parsing import columnar, envelopes, formats, text
 from flowlab.parsing.text import Columns, Parsed, Rejected
+from flowlab.settling import Job, Part, settle
 from flowlab.sources import containers
 from flowlab.sources.files import Item
-
-# What settling a table needs, whatever columns were asked for.
-_NEEDED = ("log_status", "start", "end", "interface_id", "resource_id")
-_TRAFFIC = ("srcaddr", "dstaddr", "action")
-_RECORD, _NODATA, _SKIPDATA, _OUTSIDE = range(4)
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one call of read_flows asks of every file."""
-
-    log_format: Columns | None = None
-    start: int | None = None  # epoch s
-    end: int | None = None
-    columns: Columns | None = None
-
-    def only(self, columns: Columns) -> tuple[str, ...]:
-        """Columns to parse of a format; empty means all."""
-        if self.columns is None:
-            return ()
-        extra = _NEEDED if "log_status" in columns else _NEEDED + _TRAFFIC
-        return (*self.columns, *extra)
-
-
-@dataclass
-class Part:
-    """What one file, or one block of it, gave."""
-
-    entry: FileEntry
-    records: pa.Table | None = None
-    no_traffic: pa.Table | None = None
-    rejected: list[Rejected] = field(default_factory=list)
-    formats: list[Columns] = field(default_factory=list)
-    unknown_status: Counter[str] = field(default_factory=Counter)
-    milliseconds: int = 0
-    guessed_no_traffic: int = 0
-    not_a_flow_log: FlowlabError | None = None
-    continues: bool = False  # a later block of the same file
-
-    def refuse(self, rejected: Sequence[Rejected]) -> None:
-        """Set lines aside; they are counted among the lines read."""
-        self.rejected += rejected
-        self.entry.rejected += sum(r.lines for r in rejected)
 
 
 def load_group(items: Sequence[Item], job: Job) -> list[Part]:
@@ -167,9 +121,7 @@ def _load_openings(ready: Sequence[tuple[Part, formats.Opening]], job: Job) -> N
             if table.num_rows == sum(lengths):  # else blank lines: whose rows are whose?
                 for (part, opening), length in zip(ready, lengths, strict=True):
                     _count_lines(part, opening.headers + length, opening.headers, [columns])
-                _settle(
-                    table, [(part, n) for (part, _), n in zip(ready, lengths, strict=True)], job
-                )
+                settle(table, [(part, n) for (part, _), n in zip(ready, lengths, strict=True)], job)
                 return
     for part, opening in ready:
         _load_opening(part, opening, job)
@@ -213,7 +165,7 @@ def _keep(part: Part, parsed: Parsed, job: Job) -> None:
     part.refuse(sorted(parsed.rejected, key=lambda r: r.line_number or 0))
     records, silent = [], []
     for table in parsed.tables:
-        _settle(table, [(part, table.num_rows)], job)
+        settle(table, [(part, table.num_rows)], job)
         records.append(part.records)
         silent.append(part.no_traffic)
         part.records = part.no_traffic = None
@@ -231,113 +183,6 @@ def _count_lines(part: Part, lines: int, headers: int, columns: list[Columns]) -
     part.entry.headers += headers
     part.formats = columns
     part.entry.fields = part.entry.fields or (len(columns[0]) if columns else 0)
-
-
-def _settle(table: pa.Table, owners: Sequence[tuple[Part, int]], job: Job) -> None:
-    """Part the rows of a table into records, silent windows and what lies outside the period.
-
-    `owners` says whose rows they are, in order. The rows go to the first owner's tables.
-    """
-    first = owners[0][0]
-    table, first.milliseconds = _times_in_seconds(table)
-    kinds = _status_kinds(table, first)
-    _mark_outside(table, kinds, job)
-    at = 0
-    for part, length in owners:
-        rows = slice(at, at + length)
-        _count_kinds(part.entry, kinds[rows], table, rows)
-        at += length
-    keep = table.select([c for c in table.column_names if not job.columns or c in job.columns])
-    if not kinds.any():
-        first.records = keep
-        return
-    first.records = _filter(keep, kinds == _RECORD)
-    silent = (kinds == _NODATA) | (kinds == _SKIPDATA)
-    if silent.any():
-        identity = [c for c in schema.IDENTITY if c in table.column_names]
-        first.no_traffic = _with_status(_filter(table.select(identity), silent), kinds[silent])
-
-
-def _filter(table: pa.Table, mask: np.ndarray) -> pa.Table:
-    # pc.call_function is the one way to hand Table.filter a memory pool.
-    return pc.call_function("filter", [table, pa.array(mask)], pc.FilterOptions(), values.POOL)
-
-
-def _with_status(table: pa.Table, kinds: np.ndarray) -> pa.Table:
-    if "log_status" in table.column_names:
-        return table
-    words = pa.array(np.where(kinds == _NODATA, "NODATA", "SKIPDATA")).cast(pa.string())
-    return table.append_column("log_status", words.dictionary_encode())
-
-
-def _times_in_seconds(table: pa.Table) -> tuple[pa.Table, int]:
-    changed = np.zeros(table.num_rows, bool)
-    for name in ("start", "end"):
-        if name in table.column_names:
-            before = table.column(name)
-            after = values.in_seconds(before)
-            if after is not before:
-                differ = pc.fill_null(pc.not_equal(before, after), False)
-                changed |= differ.to_numpy()
-                table = table.set_column(table.column_names.index(name), name, after)
-    return table, int(changed.sum())
-
-
-def _status_kinds(table: pa.Table, part: Part) -> np.ndarray:
-    kinds = np.zeros(table.num_rows, np.int8)
-    if "log_status" in table.column_names:
-        known = {"NODATA": _NODATA, "SKIPDATA": _SKIPDATA}
-        at = 0
-        for chunk in table.column("log_status").chunks:
-            words = chunk.dictionary.to_pylist()
-            lookup = np.array([known.get(w, _RECORD) for w in words] + [_RECORD], np.int8)
-            codes = chunk.indices.fill_null(-1).to_numpy()
-            kinds[at : at + len(chunk)] = lookup[codes]
-            for code, word in enumerate(words):
-                if word not in known and word != "OK":
-                    part.unknown_status[word] += int((codes == code).sum())
-            at += len(chunk)
-        return kinds
-    telling = [c for c in _TRAFFIC if c in table.column_names]
-    if telling:
-        silent = np.ones(table.num_rows, bool)
-        for name in telling:
-            silent &= pc.is_null(table.column(name)).to_numpy()
-        kinds[silent] = _NODATA
-        part.guessed_no_traffic = int(silent.sum())
-    return kinds
-
-
-def _mark_outside(table: pa.Table, kinds: np.ndarray, job: Job) -> None:
-    if job.start is None and job.end is None:
-        return
-    name = next((c for c in ("start", "end") if c in table.column_names), None)
-    if name is None:
-        raise MissingFieldError(
-            "start= and end= need the time of a record, which these records lack.",
-            "the flow log's format includes neither the AWS field start nor end.",
-            "leave the period out.",
-        )
-    times = pc.fill_null(table.column(name), -1).to_numpy()  # no time: in no period
-    inside = times >= (job.start if job.start is not None else 0)
-    if job.end is not None:
-        inside &= times < job.end
-    kinds[~inside] = _OUTSIDE
-
-
-def _count_kinds(entry: FileEntry, kinds: np.ndarray, table: pa.Table, rows: slice) -> None:
-    counts = np.bincount(kinds, minlength=4)
-    entry.records += int(counts[_RECORD])
-    entry.nodata += int(counts[_NODATA])
-    entry.skipdata += int(counts[_SKIPDATA])
-    entry.outside_period += int(counts[_OUTSIDE])
-    inside = pa.array(kinds == _RECORD)
-    for name, side, pick in (("start", "first_start", min), ("end", "last_end", max)):
-        if name in table.column_names and counts[_RECORD]:
-            times = table.column(name).slice(rows.start, len(kinds))
-            found = pc.min_max(times if inside.true_count == len(kinds) else times.filter(inside))
-            seen = [found[pick.__name__].as_py(), getattr(entry, side)]
-            setattr(entry, side, pick((t for t in seen if t is not None), default=None))
 
 
 def load_blocks(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from flowlab import schema
 from flowlab.errors import FlowlabError, LineFormatError, MissingFieldError, unknown_name
 from flowlab.ledger import MOST_LISTED, FileEntry, Ledger, RejectedLine
-from flowlab.loading import Job, Part, load_blocks, load_group
+from flowlab.loading import load_blocks, load_group
+from flowlab.settling import Job, Part
 from flowlab.sources import containers, files
 
 if TYPE_CHECKING:

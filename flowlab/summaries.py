@@ -1,95 +1,27 @@
 """Traffic summed up: totals, breakdowns, top talkers, traffic over time.
 
-Every function is a question: built once as SQL, run where the records are, answered as a small
-DataFrame with the same columns and types whatever held the records.
-
 What is counted: every record, as its ENI recorded it. Traffic between two ENIs that are both
 logged is recorded, and so counted, at both.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from sqlglot import exp
 
 from flowlab import clauses as build
-from flowlab import schema
+from flowlab.asking import MEASURES, Question, question, with_times
 from flowlab.errors import FlowlabError, unknown_name
 from flowlab.reading import epoch
-from flowlab.tables import Table, as_table, require
+from flowlab.tables import Table, require
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-MEASURES = ("flow_records", "packets", "bytes")
 _MOST_CELLS = 5_000_000
 
-P = ParamSpec("P")
 
-
-@dataclass(frozen=True)
-class Question:
-    """A query, and how its Arrow answer becomes the DataFrame."""
-
-    query: exp.Query
-    finish: Callable[[pd.DataFrame], pd.DataFrame] = lambda answer: answer
-
-
-def _question(
-    builder: Callable[Concatenate[Table, P], Question],
-) -> Callable[Concatenate[Any, P], pd.DataFrame]:
-    """Turn a function that builds a question into one that asks it."""
-
-    @functools.wraps(builder)
-    def ask(flows: Any, /, *args: P.args, **options: P.kwargs) -> pd.DataFrame:
-        table = as_table(flows)
-        question = builder(table, *args, **options)
-        return question.finish(_to_pandas(table.run(question.query)))
-
-    ask.builder = builder  # type: ignore[attr-defined]
-    return ask
-
-
-def sql(question: Callable[..., pd.DataFrame], flows: Any, **options: Any) -> str:
-    """Show the SQL of a question.
-
-    Parameters
-    ----------
-    question : function
-        `totals`, `breakdown`, `top_talkers` or `traffic_over_time`.
-    flows : DataFrame or Archive
-        What the question would be asked of; nothing is computed.
-    **options
-        The question's own options.
-
-    Returns
-    -------
-    str
-        The text DuckDB runs. The relation is "flows"; start and end are epoch seconds.
-
-    Examples
-    --------
-    >>> import flowlab as fl
-    >>> flows, _ = fl.sample_flows()
-    >>> print(fl.sql(fl.totals, flows).split()[0])
-    SELECT
-    """
-    builder = getattr(question, "builder", None)
-    if builder is None:
-        raise FlowlabError(
-            f"{getattr(question, '__name__', question)!r} is not a question flowlab asks in SQL.",
-            fix="pass the function itself: fl.sql(fl.top_talkers, flows, n=5).",
-        )
-    table = as_table(flows)
-    return builder(table, **options).query.sql(dialect=table.dialect, pretty=True)  # type: ignore[no-any-return]
-
-
-@_question
+@question
 def totals(table: Table, *, start: Any = None, end: Any = None) -> Question:
     """Sum up all traffic.
 
@@ -123,10 +55,10 @@ def totals(table: Table, *, start: Any = None, end: Any = None) -> Question:
     if "end" in have:
         wanted.append(build.named(exp.Max(this=build.column("end")), "last_end"))
     query = exp.select(*wanted).from_(build.flows()).where(*_period(table, "totals", start, end))
-    return Question(query, lambda answer: _with_times(answer, ["first_start", "last_end"]))
+    return Question(query, lambda answer: with_times(answer, ["first_start", "last_end"]))
 
 
-@_question
+@question
 def breakdown(
     table: Table,
     by: str | Sequence[str],
@@ -185,7 +117,7 @@ def breakdown(
     return Question(build.ranked(grouped, keys, measures, rank_by, _rows(n)))
 
 
-@_question
+@question
 def top_talkers(
     table: Table,
     *,
@@ -258,7 +190,7 @@ def top_talkers(
     return Question(query)
 
 
-@_question
+@question
 def traffic_over_time(
     table: Table,
     *,
@@ -410,44 +342,6 @@ def _rows(n: int | None) -> int | None:
     return n
 
 
-def _to_pandas(answer: pa.Table) -> pd.DataFrame:
-    """Keys keep their nullable types; measures and shares, which are never null, are numpy's."""
-    import pyarrow as pa
-
-    columns: dict[str, Any] = {}
-    for name in answer.column_names:
-        values = answer.column(name)
-        if name in (
-            *MEASURES,
-            "bytes_sent",
-            "bytes_received",
-            "accepted",
-            "rejected",
-            "interfaces",
-        ) or name in ("share", "cumulative_share"):
-            columns[name] = values.to_numpy()
-        else:
-            if pa.types.is_dictionary(values.type):
-                values = values.cast(values.type.value_type)
-            if schema.kind_of(name) in ("id", "address", "text") and not pa.types.is_integer(
-                values.type
-            ):
-                values = values.cast(pa.large_string())
-            columns[name] = pd.array(values, dtype=pd.ArrowDtype(values.type))
-    return pd.DataFrame(columns)
-
-
-def _with_times(answer: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    changed = {
-        name: pd.to_datetime(answer[name].astype("Int64"), unit="s", utc=True).astype(
-            "datetime64[s, UTC]"
-        )
-        for name in names
-        if name in answer
-    }
-    return answer.assign(**changed)
-
-
 def _without_gaps(answer: pd.DataFrame, keys: Sequence[str], seconds: int) -> pd.DataFrame:
     """Add the steps in which nothing happened, so that a chart draws nothing there."""
     timed = answer[answer["time"].notna()]
@@ -473,4 +367,4 @@ def _without_gaps(answer: pd.DataFrame, keys: Sequence[str], seconds: int) -> pd
             answer = pd.concat(
                 [full[answer.columns], answer[answer["time"].isna()]], ignore_index=True
             )
-    return _with_times(answer, ["time"])
+    return with_times(answer, ["time"])

@@ -1,0 +1,94 @@
+"""Data flows one way: a module imports only what stands before it in the design."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import flowlab
+
+PACKAGE = Path(flowlab.__file__).parent
+
+# What each part may import of flowlab, beyond itself. "errors" and "schema" stand beneath all.
+BENEATH = {"errors", "schema"}
+MAY_IMPORT = {
+    "errors": set(),
+    "schema": set(),
+    "ledger": set(),
+    "parsing": set(),
+    "sources": {"practice", "reading"},  # sample.py alone, see below
+    "settling": {"parsing", "ledger"},
+    "loading": {"settling", "parsing", "sources", "ledger"},
+    "frames": {"parsing"},
+    "reading": {"loading", "settling", "sources", "frames", "ledger"},
+    "practice": set(),
+    "tables": set(),
+    "clauses": {"tables"},
+    "asking": {"tables"},
+    "summaries": {"tables", "clauses", "asking", "reading"},
+    "archive": {"tables", "parsing"},
+    "plots": set(),
+    "rendering": set(),
+    "lab": set(),
+    "cli": {"lab", "rendering", "*", "__version__"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+
+
+def _part(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def _imports(path: Path):
+    """Parts of flowlab that a file imports, also inside functions, but not for types alone."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = [f"{module}.{a.name}" if module == "flowlab" else module for a in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "flowlab":
+                yield parts[1] if len(parts) > 1 else "*"
+
+
+FILES = sorted(p for p in PACKAGE.rglob("*.py") if "notebooks" not in p.parts)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(PACKAGE)) for p in FILES])
+def test_imports_go_one_way(path):
+    part = _part(path)
+    allowed = MAY_IMPORT[part] | BENEATH | {part}
+    if path.name != "sample.py":
+        allowed -= {"practice", "reading"} if part == "sources" else set()
+    assert set(_imports(path)) <= allowed
+
+
+def test_parts_form_no_circle():
+    seen: dict[str, set[str]] = {}
+    for path in FILES:
+        if path.name not in ("sample.py", "cli.py"):
+            seen.setdefault(_part(path), set()).update(_imports(path))
+
+    def beneath(part: str, above: tuple[str, ...]) -> None:
+        assert part not in above, f"{' -> '.join(above)} -> {part}"
+        for other in seen.get(part, set()) - {part}:
+            beneath(other, (*above, part))
+
+    for part in seen:
+        beneath(part, ())
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(PACKAGE)) for p in FILES])
+def test_modules_fit_in_one_sitting(path):
+    assert len(path.read_text().splitlines()) <= 400
