@@ -3,7 +3,8 @@
 The contract, column by column, by the kind a field has in the schema:
 
 - ids and enumerations: ``category``, categories sorted; null where AWS wrote ``-``.
-- addresses, tags, fields flowlab does not know: Arrow-backed strings (64-bit offsets).
+- addresses, tags, fields flowlab does not know: Arrow-backed strings (64-bit offsets). IPv6 is
+  written as RFC 5952 does, so that one host is one text.
 - integers: Arrow-backed ``int32`` or ``int64``, exact, nullable.
 - ``start`` and ``end``: ``datetime64[s, UTC]``.
 

@@ -165,13 +165,6 @@ MILLISECONDS_FROM = 10**11
 LAST_MILLISECOND = 10**14 - 1
 LARGEST_COUNT = 10**18 - 1  # a thousand petabytes in one window is a damaged line
 
-# IPv4 strictly; IPv6 by its alphabet (one colon at least). RE2 and Python read it alike, so
-# the fast parser and the careful one refuse the same lines.
-ADDRESS_PATTERN = (
-    r"^(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])$"
-    r"|^[0-9a-fA-F.]{0,4}:[0-9a-fA-F:.]{1,44}$"
-)
-
 
 def kind_of(column: str) -> Kind:
     """Kind of a column; a field flowlab does not know yet is text."""

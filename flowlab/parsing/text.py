@@ -117,7 +117,8 @@ def parse_fast(
         )
     except (pa.ArrowInvalid, UnicodeDecodeError) as refusal:
         raise RefusedError from refusal
-    if values.offending_rows(table):
+    table, broken = values.vet(table)
+    if broken:
         raise RefusedError
     return table.select([c for c in columns if c in only]) if only else table
 
