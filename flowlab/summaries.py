@@ -227,7 +227,11 @@ def traffic_over_time(
 
     Notes
     -----
-    AWS's start and end may be off by up to 60 s. Records longer than an hour, which no flow log
+    With a period, the records that start in it are spread, as in every question: the last of
+    their bytes may fall in steps after `end`, and bytes of records that started earlier are not
+        first = (
+            exp.Case().when(started.eq(build.column("bin")), build.number(1)).else_(build.number(0))
+        )
     writes, count at their start.
 
     Examples
@@ -313,7 +317,9 @@ def _seconds(every: str) -> int:
 def _measures(table: Table, asked_by: str, rank_by: str, keys: Sequence[str]) -> list[str]:
     if rank_by not in MEASURES:
         raise unknown_name(f"{asked_by}: rank_by =", rank_by, MEASURES)
-    require(table, [*keys, *([rank_by] if rank_by != "flow_records" else [])], asked_by)
+    require(table, keys, asked_by)
+    if rank_by != "flow_records":
+        require(table, [rank_by], asked_by, "rank by flow_records, which every format has, or ")
     return [m for m in MEASURES if m == "flow_records" or m in table.columns]
 
 

@@ -111,8 +111,10 @@ def as_table(flows: Any) -> Table:
     raise FlowlabError(f"a question cannot be asked of a {type(flows).__name__}.", fix=f"{hint}.")
 
 
-def require(table: Table, names: Sequence[str], asked_by: str) -> None:
+def require(table: Table, names: Sequence[str], asked_by: str, instead: str = "") -> None:
     """Check that a table has the columns a question needs; all that are missing are named.
+
+    `instead` is what can be done without them, put before the remedy.
 
     Raises
     ------
@@ -133,5 +135,5 @@ def require(table: Table, names: Sequence[str], asked_by: str) -> None:
         raise MissingFieldError(
             f"{asked_by} needs the column{plural} {', '.join(missing)}, which these records lack.",
             f"the flow log's format does not include the AWS field{plural} {fields}.",
-            "create a new flow log with that field; a flow log's format cannot be edited.",
+            f"{instead}create a new flow log with that field; a flow log's format cannot be edited.",
         )

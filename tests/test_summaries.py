@@ -257,6 +257,11 @@ def test_all_missing_fields_are_named_at_once_with_their_version():
             UnknownNameError,
             "did you mean bytes",
         ),
+        (
+            lambda f: fl.top_talkers(f.drop(columns="bytes")),
+            MissingFieldError,
+            "rank by flow_records, which every format has, or create",
+        ),
         (lambda f: fl.top_talkers(f, n=0), FlowlabError, "n=0 is not a number of rows"),
         (lambda f: fl.top_talkers(f, n="ten"), FlowlabError, "n='ten' is not a number of rows"),
         (lambda f: fl.top_talkers(f, packet_level=True), MissingFieldError, "pkt-srcaddr"),
