@@ -229,10 +229,8 @@ def traffic_over_time(
     -----
     With a period, the records that start in it are spread, as in every question: the last of
     their bytes may fall in steps after `end`, and bytes of records that started earlier are not
-        first = (
-            exp.Case().when(started.eq(build.column("bin")), build.number(1)).else_(build.number(0))
-        )
-    writes, count at their start.
+    in the first steps. AWS's start and end may be off by up to 60 s. Records longer than an
+    hour, which no flow log writes, count at their start.
 
     Examples
     --------

@@ -135,5 +135,5 @@ def require(table: Table, names: Sequence[str], asked_by: str, instead: str = ""
         raise MissingFieldError(
             f"{asked_by} needs the column{plural} {', '.join(missing)}, which these records lack.",
             f"the flow log's format does not include the AWS field{plural} {fields}.",
-            f"{instead}create a new flow log with that field; a flow log's format cannot be edited.",
+            f"{instead}create a new flow log with that field; a format cannot be edited.",
         )
