@@ -69,15 +69,20 @@ def test_horizontal_scan(flows, key):
 def test_leak(flows, key):
     answer = key["leak"]
     egress = flows[flows["flow-direction"] == "egress"]
-    rows = egress[(egress["interface-id"] == answer["interface_id"])
-                  & (egress["dstaddr"] == answer["destination"])]
+    rows = egress[
+        (egress["interface-id"] == answer["interface_id"])
+        & (egress["dstaddr"] == answer["destination"])
+    ]
     assert set(rows["srcaddr"]) == {answer["source"]}
     assert set(rows["dstport"]) == {answer["port"]}
     assert rows["srcport"].nunique() == answer["connections"]
     assert (rows["bytes"].sum(), rows["packets"].sum()) == (
-        answer["bytes_sent"], answer["packets_sent"])
-    back = flows[(flows["srcaddr"] == answer["destination"])
-                 & (flows["dstaddr"] == answer["source"])]
+        answer["bytes_sent"],
+        answer["packets_sent"],
+    )
+    back = flows[
+        (flows["srcaddr"] == answer["destination"]) & (flows["dstaddr"] == answer["source"])
+    ]
     assert back["bytes"].sum() == answer["bytes_received"]
     assert (rows["start"].min(), rows["end"].max()) == (answer["start"], answer["end"])
     midnight = answer["start"] // 86_400 * 86_400
@@ -93,21 +98,26 @@ def test_leak(flows, key):
 
 def test_misconfiguration(flows, key):
     answer = key["misconfiguration"]
-    rows = flows[(flows["srcaddr"] == answer["source"])
-                 & (flows["dstaddr"] == answer["destination"])
-                 & (flows["dstport"] == answer["port"])]
+    rows = flows[
+        (flows["srcaddr"] == answer["source"])
+        & (flows["dstaddr"] == answer["destination"])
+        & (flows["dstport"] == answer["port"])
+    ]
     rejected = rows[rows["action"] == "REJECT"]
     assert set(rejected["interface-id"]) == {answer["rejected_by"]}
     assert set(rejected["flow-direction"]) == {"ingress"}
     assert rejected["srcport"].nunique() == answer["attempts"]
     assert (rejected["packets"].sum(), rejected["bytes"].sum()) == (
-        answer["packets"], answer["bytes"])
+        answer["packets"],
+        answer["bytes"],
+    )
     assert (rejected["start"].min(), rejected["end"].max()) == (answer["start"], answer["end"])
     sent = rows[rows["action"] == "ACCEPT"]
     assert (sent["packets"].sum(), sent["bytes"].sum()) == (answer["packets"], answer["bytes"])
     assert set(rows["tcp-flags"]) == {2}
-    assert not ((flows["srcaddr"] == answer["destination"])
-                & (flows["srcport"] == answer["port"])).any()
+    assert not (
+        (flows["srcaddr"] == answer["destination"]) & (flows["srcport"] == answer["port"])
+    ).any()
 
 
 def test_nacl_return_block(flows, key):
@@ -139,7 +149,9 @@ def test_beacon(flows, key):
     assert gaps.median() == answer["median_interval"]
     assert gaps.between(answer["interval"] - 20, answer["interval"] + 20).all()
     assert (sent["bytes"].sum(), received["bytes"].sum()) == (
-        answer["bytes_sent"], answer["bytes_received"])
+        answer["bytes_sent"],
+        answer["bytes_received"],
+    )
     assert (sent["start"].min(), sent["end"].max()) == (answer["start"], answer["end"])
 
 
@@ -155,6 +167,7 @@ def test_dns(flows, key):
     assert at_server["bytes"].sum() == answer["bytes_asked"]
     sent = answered[answered["interface-id"] == answer["interface_id"]]
     assert sent["bytes"].sum() == answer["bytes_answered"]
-    upstream = flows[(flows["srcaddr"] == answer["server"])
-                     & (flows["dstaddr"] == answer["upstream"])]
+    upstream = flows[
+        (flows["srcaddr"] == answer["server"]) & (flows["dstaddr"] == answer["upstream"])
+    ]
     assert len(upstream) == answer["forwarded"]

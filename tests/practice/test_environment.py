@@ -11,8 +11,9 @@ import pytest
 from flowlab.practice.environment import ENVIRONMENT, hosts
 
 # RFC 5737 and RFC 3849.
-DOCUMENTATION = [ip_network(n) for n in
-                 ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
+DOCUMENTATION = [
+    ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+]
 
 
 def test_interfaces_lie_in_their_subnets_and_off_the_reserved_addresses():
@@ -56,7 +57,11 @@ def test_peers_are_documentation_addresses_with_one_role_each():
 
 def test_hosts_leaves_out_network_and_broadcast():
     assert hosts("192.0.2.0/30", "192.0.2.8/30") == (
-        "192.0.2.1", "192.0.2.2", "192.0.2.9", "192.0.2.10")
+        "192.0.2.1",
+        "192.0.2.2",
+        "192.0.2.9",
+        "192.0.2.10",
+    )
 
 
 def test_unknown_names_raise():
@@ -67,8 +72,15 @@ def test_unknown_names_raise():
 
 
 def test_importing_practice_is_light():
-    code = ("import sys, flowlab.practice; "
-            "print([m for m in ('boto3', 'matplotlib', 'moto', 'ipywidgets') if m in sys.modules])")
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                         cwd=Path(__file__).parents[2])
+    code = (
+        "import sys, flowlab.practice; "
+        "print([m for m in ('boto3', 'matplotlib', 'moto', 'ipywidgets') if m in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
     assert ran.stdout.strip() == "[]"

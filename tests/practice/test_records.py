@@ -11,13 +11,24 @@ from flowlab.practice import ENVIRONMENT, generate
 
 MIDNIGHT = 1_772_409_600  # 2026-03-02T00:00:00Z, by `date -u -d 2026-03-02 +%s`
 FIVE_TUPLE = ["srcaddr", "srcport", "dstaddr", "dstport", "protocol"]
-IDENTITY = ["version", "account-id", "interface-id", "vpc-id", "subnet-id", "region", "az-id",
-            "start", "end", "log-status"]
+IDENTITY = [
+    "version",
+    "account-id",
+    "interface-id",
+    "vpc-id",
+    "subnet-id",
+    "region",
+    "az-id",
+    "start",
+    "end",
+    "log-status",
+]
 INTERFACES = {i.interface_id: i for i in ENVIRONMENT.interfaces}
 NAT = ENVIRONMENT.interface("nat")
 VPC = ip_network("10.0.0.0/16"), ip_network("2001:db8:1234::/56")
-DOCUMENTATION = [ip_network(n) for n in
-                 ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
+DOCUMENTATION = [
+    ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+]
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +38,13 @@ def table():
 
 @pytest.fixture(scope="module")
 def everything(table):
-    return table.to_pandas(types_mapper=pd.ArrowDtype).assign(**{
-        name: table[name].cast(pa.string()).to_pandas()
-        for name in table.column_names if pa.types.is_dictionary(table.schema.field(name).type)})
+    return table.to_pandas(types_mapper=pd.ArrowDtype).assign(
+        **{
+            name: table[name].cast(pa.string()).to_pandas()
+            for name in table.column_names
+            if pa.types.is_dictionary(table.schema.field(name).type)
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +67,52 @@ def totals(records, by):
 
 def test_columns_are_the_29_fields_in_the_order_of_the_documentation(table):
     assert table.column_names == [
-        "version", "account-id", "interface-id", "srcaddr", "dstaddr", "srcport", "dstport",
-        "protocol", "packets", "bytes", "start", "end", "action", "log-status", "vpc-id",
-        "subnet-id", "instance-id", "tcp-flags", "type", "pkt-srcaddr", "pkt-dstaddr", "region",
-        "az-id", "sublocation-type", "sublocation-id", "pkt-src-aws-service",
-        "pkt-dst-aws-service", "flow-direction", "traffic-path"]
+        "version",
+        "account-id",
+        "interface-id",
+        "srcaddr",
+        "dstaddr",
+        "srcport",
+        "dstport",
+        "protocol",
+        "packets",
+        "bytes",
+        "start",
+        "end",
+        "action",
+        "log-status",
+        "vpc-id",
+        "subnet-id",
+        "instance-id",
+        "tcp-flags",
+        "type",
+        "pkt-srcaddr",
+        "pkt-dstaddr",
+        "region",
+        "az-id",
+        "sublocation-type",
+        "sublocation-id",
+        "pkt-src-aws-service",
+        "pkt-dst-aws-service",
+        "flow-direction",
+        "traffic-path",
+    ]
 
 
 def test_number_columns_have_the_types_of_the_documentation(table):
     numbers = {f.name: str(f.type) for f in table.schema if pa.types.is_integer(f.type)}
     assert numbers == {
-        "version": "int32", "srcport": "int32", "dstport": "int32", "protocol": "int32",
-        "tcp-flags": "int32", "traffic-path": "int32", "packets": "int64", "bytes": "int64",
-        "start": "int64", "end": "int64"}
+        "version": "int32",
+        "srcport": "int32",
+        "dstport": "int32",
+        "protocol": "int32",
+        "tcp-flags": "int32",
+        "traffic-path": "int32",
+        "packets": "int64",
+        "bytes": "int64",
+        "start": "int64",
+        "end": "int64",
+    }
 
 
 def test_known_words_only(everything):
@@ -76,8 +124,14 @@ def test_known_words_only(everything):
 
 
 def test_records_with_traffic_are_complete(records):
-    may_be_null = ["instance-id", "traffic-path", "sublocation-type", "sublocation-id",
-                   "pkt-src-aws-service", "pkt-dst-aws-service"]
+    may_be_null = [
+        "instance-id",
+        "traffic-path",
+        "sublocation-type",
+        "sublocation-id",
+        "pkt-src-aws-service",
+        "pkt-dst-aws-service",
+    ]
     assert records.drop(columns=may_be_null).notna().all(axis=None)
     assert records[["sublocation-type", "sublocation-id"]].isna().all(axis=None)
 
@@ -171,8 +225,9 @@ def test_aws_services_are_those_of_the_address(records):
     service = {a: p.aws_service for p in ENVIRONMENT.peers for a in p.addresses if p.aws_service}
     for end in ("src", "dst"):
         expected = records[f"pkt-{end}addr"].map(service)
-        assert records[f"pkt-{end}-aws-service"].fillna("-").equals(
-            expected.fillna("-").astype("str"))
+        assert (
+            records[f"pkt-{end}-aws-service"].fillna("-").equals(expected.fillna("-").astype("str"))
+        )
     assert set(service.values()) == {"S3", "CLOUDFRONT", "EC2", "AMAZON"}
 
 
@@ -180,8 +235,9 @@ def test_aws_services_are_those_of_the_address(records):
 
 
 def test_public_addresses_are_documentation_addresses(records):
-    addresses = set(pd.unique(records[["srcaddr", "dstaddr", "pkt-srcaddr", "pkt-dstaddr"]]
-                              .to_numpy().ravel()))
+    addresses = set(
+        pd.unique(records[["srcaddr", "dstaddr", "pkt-srcaddr", "pkt-dstaddr"]].to_numpy().ravel())
+    )
     known = {a for i in ENVIRONMENT.interfaces for a in (i.address, i.ipv6)}
     strangers = addresses - known
     assert len(strangers) > 300
@@ -191,10 +247,24 @@ def test_public_addresses_are_documentation_addresses(records):
 
 
 def test_nothing_that_aws_does_not_log(records):
-    never = {"169.254.169.253", "169.254.169.254", "169.254.169.123", "169.254.169.250",
-             "169.254.169.251", "10.0.0.2", "10.0.0.1", "10.0.1.1", "10.0.2.1", "10.0.3.1",
-             "fd00:ec2::253", "fd00:ec2::254", "fd00:ec2::123", "fd00:ec2::250", "0.0.0.0",
-             "255.255.255.255"}
+    never = {
+        "169.254.169.253",
+        "169.254.169.254",
+        "169.254.169.123",
+        "169.254.169.250",
+        "169.254.169.251",
+        "10.0.0.2",
+        "10.0.0.1",
+        "10.0.1.1",
+        "10.0.2.1",
+        "10.0.3.1",
+        "fd00:ec2::253",
+        "fd00:ec2::254",
+        "fd00:ec2::123",
+        "fd00:ec2::250",
+        "0.0.0.0",
+        "255.255.255.255",
+    }
     for column in ("srcaddr", "dstaddr", "pkt-srcaddr", "pkt-dstaddr"):
         assert not records[column].isin(never).any()
         assert not records[column].str.match(r"169\.254\.|fe80:|fd00:").any()
@@ -205,8 +275,17 @@ def test_nothing_that_aws_does_not_log(records):
 def test_one_record_per_flow_window_and_direction(everything):
     phase = everything["interface-id"].map({i: INTERFACES[i].window_phase for i in INTERFACES})
     key = everything.assign(window=(everything["start"] - phase) // 60)[
-        [*FIVE_TUPLE, "pkt-srcaddr", "pkt-dstaddr", "interface-id", "flow-direction", "action",
-         "log-status", "window"]]
+        [
+            *FIVE_TUPLE,
+            "pkt-srcaddr",
+            "pkt-dstaddr",
+            "interface-id",
+            "flow-direction",
+            "action",
+            "log-status",
+            "window",
+        ]
+    ]
     assert not key.duplicated().any()
 
 
@@ -214,10 +293,13 @@ def test_one_record_per_flow_window_and_direction(everything):
 
 
 def test_both_ends_of_internal_traffic_see_the_same(records):
-    within = records[inside(records["srcaddr"]) & inside(records["dstaddr"])
-                     & (records["interface-id"] != NAT.interface_id)
-                     & (records["srcaddr"] == records["pkt-srcaddr"])
-                     & (records["dstaddr"] == records["pkt-dstaddr"])]
+    within = records[
+        inside(records["srcaddr"])
+        & inside(records["dstaddr"])
+        & (records["interface-id"] != NAT.interface_id)
+        & (records["srcaddr"] == records["pkt-srcaddr"])
+        & (records["dstaddr"] == records["pkt-dstaddr"])
+    ]
     sent = totals(within[within["flow-direction"] == "egress"], FIVE_TUPLE)
     received = totals(within[within["flow-direction"] == "ingress"], FIVE_TUPLE)
     assert len(sent) > 5000
@@ -225,8 +307,9 @@ def test_both_ends_of_internal_traffic_see_the_same(records):
 
 
 def test_packet_addresses_differ_only_at_the_nat_gateway(records):
-    differs = ((records["srcaddr"] != records["pkt-srcaddr"])
-               | (records["dstaddr"] != records["pkt-dstaddr"]))
+    differs = (records["srcaddr"] != records["pkt-srcaddr"]) | (
+        records["dstaddr"] != records["pkt-dstaddr"]
+    )
     assert set(records.loc[differs, "interface-id"]) == {NAT.interface_id}
     assert differs.sum() > 1000
 
@@ -249,34 +332,46 @@ def test_nat_gateway_passes_on_what_it_gets(records):
 
     # And the instances saw the same.
     hosts = records[records["interface-id"] != NAT.interface_id]
-    sent = hosts[hosts["dstaddr"].isin(set(from_private["pkt-dstaddr"]))
-                 & hosts["srcaddr"].isin(set(from_private["srcaddr"]))]
+    sent = hosts[
+        hosts["dstaddr"].isin(set(from_private["pkt-dstaddr"]))
+        & hosts["srcaddr"].isin(set(from_private["srcaddr"]))
+    ]
     by = ["srcaddr", "srcport", "pkt-dstaddr", "dstport"]
     pd.testing.assert_frame_equal(totals(sent, by), totals(from_private, by))
-    got = hosts[hosts["srcaddr"].isin(set(to_private["pkt-srcaddr"]))
-                & hosts["dstaddr"].isin(set(to_private["dstaddr"]))]
+    got = hosts[
+        hosts["srcaddr"].isin(set(to_private["pkt-srcaddr"]))
+        & hosts["dstaddr"].isin(set(to_private["dstaddr"]))
+    ]
     by = ["pkt-srcaddr", "srcport", "dstaddr", "dstport"]
     pd.testing.assert_frame_equal(totals(got, by), totals(to_private, by))
 
 
 def test_flags_of_a_connection_begin_with_syn_and_end_with_fin(records):
-    rows = records[(records["dstport"] == 3306) & (records["flow-direction"] == "egress")
-                   & (records["srcport"] != 47_114)]
+    rows = records[
+        (records["dstport"] == 3306)
+        & (records["flow-direction"] == "egress")
+        & (records["srcport"] != 47_114)
+    ]
     flags = rows.sort_values("start").groupby(FIVE_TUPLE)["tcp-flags"].agg(list)
     assert len(flags) > 200
     assert max(map(len, flags)) > 10
     for seen in flags:
         assert seen in ([3], [2, *[0] * (len(seen) - 2), 1])
-    rows = records[(records["srcport"] == 3306) & (records["flow-direction"] == "ingress")
-                   & (records["dstport"] != 47_114)]
+    rows = records[
+        (records["srcport"] == 3306)
+        & (records["flow-direction"] == "ingress")
+        & (records["dstport"] != 47_114)
+    ]
     for seen in rows.sort_values("start").groupby(FIVE_TUPLE)["tcp-flags"].agg(list):
         assert seen in ([19], [18, *[0] * (len(seen) - 2), 1])
 
 
 def test_a_connection_older_than_the_day_shows_no_flags(records):
     old = records[(records["srcport"] == 47_114) | (records["dstport"] == 47_114)]
-    old = old[old["srcaddr"].isin(["10.0.3.20", "10.0.2.40"])
-              & old["dstaddr"].isin(["10.0.3.20", "10.0.2.40"])]
+    old = old[
+        old["srcaddr"].isin(["10.0.3.20", "10.0.2.40"])
+        & old["dstaddr"].isin(["10.0.3.20", "10.0.2.40"])
+    ]
     assert len(old) == 4 * 289
     assert set(old["tcp-flags"]) == {0}
 
@@ -310,13 +405,23 @@ def test_late_packets_follow_an_accepted_connection(records):
 
 
 def test_scanners_send_little_and_get_nothing(records):
-    rejected = records[(records["action"] == "REJECT") & (records["flow-direction"] == "ingress")
-                       & ~inside(records["srcaddr"]) & ~records["tcp-flags"].isin([1, 4])]
+    rejected = records[
+        (records["action"] == "REJECT")
+        & (records["flow-direction"] == "ingress")
+        & ~inside(records["srcaddr"])
+        & ~records["tcp-flags"].isin([1, 4])
+    ]
     assert (rejected["packets"] == 1).all()
     assert rejected["bytes"].between(40, 60).all()
     answers = records[records["flow-direction"] == "egress"]
-    flipped = answers.rename(columns={"srcaddr": "dstaddr", "dstaddr": "srcaddr",
-                                      "srcport": "dstport", "dstport": "srcport"})
+    flipped = answers.rename(
+        columns={
+            "srcaddr": "dstaddr",
+            "dstaddr": "srcaddr",
+            "srcport": "dstport",
+            "dstport": "srcport",
+        }
+    )
     both = rejected.merge(flipped[FIVE_TUPLE].drop_duplicates(), on=FIVE_TUPLE)
     assert both[both["protocol"] != 1].empty
 

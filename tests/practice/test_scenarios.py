@@ -40,7 +40,8 @@ def test_records_scales_the_volume(records):
 def test_stories_do_not_depend_on_the_volume():
     small, large = generate(records=1).answer_key, generate(records=40_000).answer_key
     assert {k: v for k, v in small.items() if k != "dns"} == {
-        k: v for k, v in large.items() if k != "dns"}
+        k: v for k, v in large.items() if k != "dns"
+    }
 
 
 def test_impossible_wishes_are_refused():

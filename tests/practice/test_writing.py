@@ -13,8 +13,10 @@ from flowlab.practice.__main__ import main, sample_text
 from flowlab.practice.writing import V2, V5, to_lines, write_parquet, write_text
 
 # The default format, from AWS's documentation.
-DEFAULT = ("version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes "
-           "start end action log-status")
+DEFAULT = (
+    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes "
+    "start end action log-status"
+)
 NAME = re.compile(r"012345678901_vpcflowlogs_eu-west-1_fl-[0-9a-f]{17}_(\d{8}T\d{4}Z)_[0-9a-f]{8}")
 
 
@@ -57,11 +59,14 @@ def test_fields_can_be_chosen_and_ordered(table):
     lines = to_lines(table.slice(0, 30), ["tcp-flags", "version", "dstaddr"]).decode().splitlines()
     rows = table.slice(0, 30).to_pylist()
     assert [line.split(" ") for line in lines] == [
-        [shown(row["tcp-flags"]), "3", shown(row["dstaddr"])] for row in rows]
+        [shown(row["tcp-flags"]), "3", shown(row["dstaddr"])] for row in rows
+    ]
 
 
-@pytest.mark.parametrize(("fields", "version"), [
-    (V2, "2"), ((*V2, "vpc-id"), "3"), ((*V2, "az-id", "type"), "4"), (V5, "5")])
+@pytest.mark.parametrize(
+    ("fields", "version"),
+    [(V2, "2"), ((*V2, "vpc-id"), "3"), ((*V2, "az-id", "type"), "4"), (V5, "5")],
+)
 def test_version_is_the_highest_of_the_fields(table, fields, version):
     lines = to_lines(table.slice(0, 50), fields).decode().splitlines()
     assert {line.split(" ")[0] for line in lines} == {version}
@@ -151,8 +156,9 @@ def test_parquet_has_the_names_types_and_nulls_of_aws(table, tmp_path):
     large = ["packets", "bytes", "start", "end"]
     types = {f.name: str(f.type) for f in read_back.schema}
     assert list(types) == [name.replace("-", "_") for name in V5]
-    assert types == {name: "int32" if name in small else "int64" if name in large else "string"
-                     for name in types}
+    assert types == {
+        name: "int32" if name in small else "int64" if name in large else "string" for name in types
+    }
     for name in V5:
         values, written = table[name], read_back[name.replace("-", "_")]
         if name.replace("-", "_") in small + large:
@@ -173,7 +179,8 @@ def test_parquet_in_s3_holds_every_record(table, tmp_path):
     # Each file alone: a reader given the folder would add a column for every `=` in its path.
     ends = [pq.ParquetFile(path).read(["end"])["end"] for path in paths]
     assert pa.chunked_array([c for column in ends for c in column.chunks]).to_pylist() == (
-        table["end"].to_pylist())
+        table["end"].to_pylist()
+    )
 
 
 # The bundled sample and the command
@@ -186,8 +193,24 @@ def test_bundled_sample_is_what_the_generator_makes():
 
 def test_command(tmp_path, capsys):
     key = tmp_path / "key.json"
-    assert main([str(tmp_path / "out"), "--records", "15000", "--seed", "3", "--format", "v2",
-                 "--files", "one", "--answer-key", str(key)]) == 0
+    assert (
+        main(
+            [
+                str(tmp_path / "out"),
+                "--records",
+                "15000",
+                "--seed",
+                "3",
+                "--format",
+                "v2",
+                "--files",
+                "one",
+                "--answer-key",
+                str(key),
+            ]
+        )
+        == 0
+    )
     [path] = (tmp_path / "out").iterdir()
     expected = generate(seed=3, records=15_000).table
     assert read(path)[1:] == to_lines(expected, V2).decode().splitlines()

@@ -1,0 +1,289 @@
+"""The command `flowlab`, and what it does for lab and report."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import flowlab
+from flowlab import cli, lab, rendering
+from flowlab.errors import FlowlabError, MissingExtraError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """Return a folder that stands for flowlab's own notebooks."""
+    folder = tmp_path / "source"
+    (folder / "exercises").mkdir(parents=True)
+    (folder / ".ipynb_checkpoints").mkdir()
+    for name in ("00-start-here.ipynb", "exercises/ports.ipynb", ".ipynb_checkpoints/old.ipynb"):
+        (folder / name).write_text(f"flowlab's {name}")
+    monkeypatch.setattr(lab, "notebooks_folder", lambda: folder)
+    return folder
+
+
+def notebook_of(folder, *sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "made.ipynb")
+    return folder / "made.ipynb"
+
+
+def names(paths):
+    return [path.as_posix() for path in paths]
+
+
+# flowlab lab
+
+
+def test_lay_out_copies_the_notebooks_and_nothing_else(source, tmp_path):
+    done = lab.lay_out(tmp_path / "new" / "work")
+    assert names(done.copied) == ["00-start-here.ipynb", "exercises/ports.ipynb"]
+    assert (done.unchanged, done.kept) == ((), ())
+    assert not list((tmp_path / "new").rglob("*checkpoints*"))
+
+
+def test_lay_out_never_overwrites_what_a_person_changed(source, tmp_path):
+    work = tmp_path / "work"
+    lab.lay_out(work)
+    (work / "00-start-here.ipynb").write_text("my notes")
+    done = lab.lay_out(work)
+    assert names(done.kept) == ["00-start-here.ipynb"]
+    assert names(done.unchanged) == ["exercises/ports.ipynb"]
+    assert done.copied == ()
+    assert (work / "00-start-here.ipynb").read_text() == "my notes"
+
+
+def test_lay_out_where_the_notebooks_come_from_changes_nothing(source):
+    done = lab.lay_out(source)
+    assert (done.copied, done.kept, len(done.unchanged)) == ((), (), 2)
+
+
+def test_lay_out_says_when_the_folder_cannot_be_made(source, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FlowlabError, match="could not be put into") as caught:
+        lab.lay_out(tmp_path / "file")
+    assert "flowlab lab FOLDER" in caught.value.fix
+
+
+def test_lab_says_what_it_kept_and_starts_with_what_follows_the_dashes(
+    source, tmp_path, monkeypatch, capsys
+):
+    started = []
+    monkeypatch.setattr(lab, "start_lab", lambda *arguments: started.append(arguments))
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "00-start-here.ipynb").write_text("my notes")
+    assert cli.main(["lab", str(work), "--", "--port", "9000"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"files put into {work}: 1",
+        f"kept {work / '00-start-here.ipynb'}: it differs from flowlab's, so it may be your work",
+    ]
+    assert started == [(work, ["--port", "9000"])]
+
+
+def test_lab_only_lays_out_when_asked(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(lab, "start_lab", lambda *arguments: pytest.fail("started"))
+    assert cli.main(["lab", str(tmp_path / "work"), "--no-run"]) == 0
+
+
+def test_lab_without_jupyterlab_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", None)
+    with pytest.raises(MissingExtraError, match="JupyterLab is not installed") as caught:
+        lab.start_lab(tmp_path)
+    assert caught.value.fix == "pip install 'flowlab[lab]'"
+
+
+# flowlab report
+
+
+def test_render_writes_a_page_with_the_results_and_no_way_out(tmp_path):
+    made = notebook_of(tmp_path, "n = 2", "print('total', n * 21)")
+    before = made.read_bytes()
+    written = rendering.render_notebook(made, tmp_path / "out" / "page.html", parameters={"n": 3})
+    page = written.read_text("utf-8")
+    assert "total 63" in page
+    assert 'src="http' not in page
+    assert "default-src 'none'" in page
+    assert made.read_bytes() == before
+    assert [path.name for path in written.parent.iterdir()] == ["page.html"]
+
+
+def test_render_leaves_the_earlier_page_when_a_cell_fails(tmp_path):
+    made = notebook_of(tmp_path, "n = 2", "{}['vpc']")
+    page = tmp_path / "page.html"
+    page.write_text("yesterday's")
+    with pytest.raises(FlowlabError, match=r"no report was written: made\.ipynb stopped with Key"):
+        rendering.render_notebook(made, page)
+    assert page.read_text() == "yesterday's"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made.ipynb", "page.html"]
+
+
+def test_render_says_when_the_page_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FlowlabError, match="could not be written"):
+        rendering.render_notebook(notebook_of(tmp_path, "1"), tmp_path / "file" / "page.html")
+
+
+def test_render_of_nothing_and_parameters_for_nothing_are_explained(tmp_path):
+    with pytest.raises(FlowlabError, match="there is no notebook"):
+        rendering.render_notebook(tmp_path / "gone.ipynb", tmp_path / "page.html")
+    cell = nbformat.v4.new_code_cell("1")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "plain.ipynb")
+    with pytest.raises(FlowlabError, match=r"plain\.ipynb takes no parameters"):
+        rendering.render_notebook(
+            tmp_path / "plain.ipynb", tmp_path / "page.html", parameters={"n": 1}
+        )
+
+
+@pytest.mark.parametrize("package", ["nbconvert", "nbclient"])
+def test_render_without_its_packages_names_the_extra(tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=package) as caught:
+        rendering.render_notebook(tmp_path / "made.ipynb", tmp_path / "page.html")
+    assert "flowlab[lab]" in caught.value.fix
+
+
+def test_report_renders_the_sample_notebook(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "SAMPLE_REPORT", "made.ipynb")
+    monkeypatch.setattr(lab, "notebooks_folder", lambda: tmp_path)
+    notebook_of(tmp_path, "print('from the sample')")
+    assert cli.main(["report", "-o", str(tmp_path / "page.html")]) == 0
+    assert capsys.readouterr().out == f"report written to {tmp_path / 'page.html'}\n"
+    assert "from the sample" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_the_notebook_of_the_report_exists():
+    assert (lab.notebooks_folder() / cli.SAMPLE_REPORT).is_file()
+
+
+# flowlab read, and the rest
+
+
+def test_read_prints_the_ledger(monkeypatch, capsys):
+    monkeypatch.setattr(
+        flowlab, "read_flows", lambda paths: (None, f"ledger of {paths}"), raising=False
+    )
+    assert cli.main(["read", "one.log", "two.log.gz"]) == 0
+    assert capsys.readouterr().out == "ledger of ['one.log', 'two.log.gz']\n"
+
+
+def test_read_of_a_real_file(tmp_path, capsys):
+    record = "2 123456789010 eni-1235b8ca123456789 192.0.2.1 198.51.100.7 443 49152 6 20 4249"
+    (tmp_path / "flows.log").write_text(f"{record} 1418530010 1418530070 ACCEPT OK\n")
+    assert cli.main(["read", str(tmp_path / "flows.log")]) == 0
+    assert re.search(r"^records +1$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_an_error_is_its_text_on_stderr_and_exit_code_1(monkeypatch, capsys):
+    def fail(paths):
+        raise FlowlabError("there is nothing at gone.log.", "a typo", "look again")
+
+    monkeypatch.setattr(flowlab, "read_flows", fail, raising=False)
+    assert cli.main(["read", "gone.log"]) == 1
+    assert capsys.readouterr().err == (
+        "flowlab: there is nothing at gone.log.\n  Likely cause: a typo\n  To fix: look again\n"
+    )
+
+
+def test_ctrl_c_is_quiet(monkeypatch):
+    def stop(paths):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flowlab, "read_flows", stop, raising=False)
+    assert cli.main(["read", "slow.log"]) == 130
+
+
+def test_version_and_help(capsys):
+    for option in ("--version", "--help"):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([option])
+        assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("flowlab 0.")
+    for command in ("lab", "report", "read"):
+        assert f"\n    {command} " in printed
+
+
+def test_the_command_answers_without_loading_anything_heavy():
+    heavy = "{'pandas', 'pyarrow', 'duckdb', 'boto3', 'matplotlib', 'jupyterlab', 'nbclient'}"
+    code = f"import sys, flowlab.cli; sys.exit(', '.join({heavy} & set(sys.modules)) or None)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+
+
+# As installed from a wheel, where there is no clone to find anything in.
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def wheel_python(wheel, tmp_path_factory):
+    """Return the Python of an environment with the wheel, and no dependency of it."""
+    if find_spec("ensurepip") is None:
+        pytest.skip("this Python has no ensurepip")
+    venv = tmp_path_factory.mktemp("installed") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    install = [python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel]
+    subprocess.run(install, check=True, capture_output=True)
+    return python
+
+
+def run_in(folder, python, *arguments):
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [python, "-m", "flowlab", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=kept, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_wheel_is_for_every_system_and_holds_the_notebooks(wheel):
+    assert wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name.removeprefix("flowlab/") for name in archive.namelist()}
+    ours = {
+        path.relative_to(ROOT).as_posix()
+        for path in lab.notebooks_folder().rglob("*.ipynb")
+        if ".ipynb_checkpoints" not in path.parts
+    }
+    assert ours
+    assert ours <= inside
+
+
+def test_lab_lays_out_from_a_wheel_before_any_dependency_is_needed(wheel_python, tmp_path):
+    printed = run_in(tmp_path, wheel_python, "lab", "work", "--no-run")
+    assert printed.startswith("files put into work: ")
+    assert (tmp_path / "work" / lab.START_HERE).is_file()
+
+
+def test_report_on_the_sample_from_a_wheel(wheel_python, tmp_path, monkeypatch):
+    # The dependencies of this test run, by a path; flowlab itself is the installed one.
+    site = next(wheel_python.parent.parent.rglob("site-packages"))
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    # nbconvert keeps its templates outside of its package.
+    monkeypatch.setenv("JUPYTER_PATH", str(Path(sys.prefix) / "share" / "jupyter"))
+    run_in(tmp_path, wheel_python, "report", "-o", "page.html")
+    assert "Traffic breakdown" in (tmp_path / "page.html").read_text("utf-8")
