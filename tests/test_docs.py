@@ -14,7 +14,9 @@ import flowlab as fl
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-MODULES = [m.name for m in pkgutil.walk_packages(fl.__path__, "flowlab.") if "__main__" not in m.name]
+MODULES = [
+    m.name for m in pkgutil.walk_packages(fl.__path__, "flowlab.") if "__main__" not in m.name
+]
 
 
 @pytest.mark.parametrize("name", ["flowlab", *MODULES])
