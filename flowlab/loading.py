@@ -17,7 +17,7 @@ from flowlab.parsing import columnar, envelopes, formats, text
 from flowlab.parsing.text import Columns, Parsed, Rejected
 from flowlab.settling import Job, Part, settle
 from flowlab.sources import containers
-from flowlab.sources.files import Item
+from flowlab.sources.items import Item
 
 
 def load_group(items: Sequence[Item], job: Job) -> list[Part]:

@@ -14,6 +14,7 @@ from flowlab.ledger import MOST_LISTED, FileEntry, Ledger, RejectedLine
 from flowlab.loading import load_blocks, load_group
 from flowlab.settling import Job, Part
 from flowlab.sources import containers, files
+from flowlab.sources.items import Item
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +144,7 @@ def _column_names(columns: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(n.replace("-", "_") for n in names))
 
 
-def _parts(items: Sequence[files.Item], job: Job, errors: str, progress: bool) -> Iterator[Part]:
+def _parts(items: Sequence[Item], job: Job, errors: str, progress: bool) -> Iterator[Part]:
     """Load every item, several at a time, giving the parts in the order of the items."""
     from tqdm.auto import tqdm
 
@@ -168,10 +169,10 @@ def _parts(items: Sequence[files.Item], job: Job, errors: str, progress: bool) -
 
 
 def _work(
-    items: Sequence[files.Item], job: Job, pool: ThreadPoolExecutor
+    items: Sequence[Item], job: Job, pool: ThreadPoolExecutor
 ) -> Iterator[tuple[int, Future[list[Part]]]]:
     """Submit the items: small files in groups, large ones block by block."""
-    group: list[files.Item] = []
+    group: list[Item] = []
     size = 0
     for item in items:
         large = item.size is None or item.size >= containers.BIG

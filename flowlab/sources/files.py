@@ -6,22 +6,13 @@ import glob
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from flowlab.errors import FlowlabError, SourceError
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing to read: a name to show, a size where it is known, and how to open it."""
-
-    name: str
-    size: int | None  # bytes as stored; None for a stream
-    open: Callable[[], AbstractContextManager[BinaryIO]]
+from flowlab.sources.items import Item
 
 
 def find(source: Any) -> list[Item]:

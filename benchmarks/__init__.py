@@ -1,0 +1,1 @@
+"""How fast flowlab is, and how much memory it takes, beside what else reads flow logs."""
