@@ -13,7 +13,10 @@ Columns stand in the order of the format; the index is 0, 1, 2 ...
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +45,10 @@ def to_frame(tables: Sequence[pa.Table], columns: Sequence[str]) -> pd.DataFrame
         One row per row of the tables, in their order.
     """
     rows = sum(table.num_rows for table in tables)
-    data = {name: _column(name, tables) for name in columns}
+    # Several columns at a time: numpy and Arrow let go of the interpreter while they copy.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        built = pool.map(lambda name: _column(name, tables), columns)
+        data = dict(zip(columns, built, strict=True))
     return pd.DataFrame(data, index=pd.RangeIndex(rows), copy=False)
 
 
@@ -65,7 +71,10 @@ def _column(name: str, tables: Sequence[pa.Table]) -> pd.api.extensions.Extensio
 def _category(chunks: Sequence[pa.DictionaryArray]) -> pd.Categorical:
     names = [chunk.dictionary.to_pylist() for chunk in chunks]
     # Only values that occur: a filtered chunk still carries its whole dictionary.
-    used = [np.unique(chunk.indices.drop_null().to_numpy()) for chunk in chunks]
+    used = [
+        np.flatnonzero(np.bincount(_places(chunk), minlength=len(words) + 1)[: len(words)])
+        for chunk, words in zip(chunks, names, strict=True)
+    ]
     categories = sorted(
         {words[i] for words, present in zip(names, used, strict=True) for i in present}
     )
@@ -73,12 +82,19 @@ def _category(chunks: Sequence[pa.DictionaryArray]) -> pd.Categorical:
     codes = np.empty(sum(map(len, chunks)), np.min_scalar_type(-len(categories) - 1))
     at = 0
     for chunk, words in zip(chunks, names, strict=True):
-        # The last entry is for null, which fill_null turns into index -1.
+        # The last entry is for null.
         lookup = np.array([place.get(word, -1) for word in words] + [-1], codes.dtype)
-        codes[at : at + len(chunk)] = lookup[chunk.indices.fill_null(-1).to_numpy()]
+        # clip: every place is in range, and mode "raise" would go through a buffer.
+        np.take(lookup, _places(chunk), out=codes[at : at + len(chunk)], mode="clip")
         at += len(chunk)
     dtype = pd.CategoricalDtype(pd.Index(categories, dtype="str"))
     return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
+
+
+def _places(chunk: pa.DictionaryArray) -> np.ndarray[Any, Any]:
+    """Where each value stands in the chunk's dictionary; a null stands behind its end."""
+    places: np.ndarray[Any, Any] = chunk.indices.fill_null(len(chunk.dictionary)).to_numpy()
+    return places
 
 
 def _times(chunks: Sequence[pa.Array]) -> pd.arrays.DatetimeArray:
@@ -87,4 +103,4 @@ def _times(chunks: Sequence[pa.Array]) -> pd.arrays.DatetimeArray:
     for chunk in chunks:
         seconds[at : at + len(chunk)] = chunk.fill_null(_NO_TIME).to_numpy()
         at += len(chunk)
-    return pd.DatetimeIndex(seconds.view("M8[s]")).tz_localize("UTC").array
+    return pd.DatetimeIndex(seconds.view("M8[s]"), copy=False).tz_localize("UTC").array

@@ -169,13 +169,12 @@ def _empty(name: str) -> Callable[[Any], str]:
 
 def _vet_addresses(name: str, values: pa.ChunkedArray, reasons: Reasons) -> pa.ChunkedArray:
     # Distinct addresses are few, and most of those are plainly right.
-    odd: dict[str, str | None] = {}
-    for chunk in values.chunks:
-        distinct = pc.unique(chunk, memory_pool=POOL)
-        plain = pc.match_substring_regex(distinct, _PLAIN_ADDRESS, memory_pool=POOL)
-        if not pc.all(plain, min_count=0).as_py():
-            rest = distinct.filter(pc.invert(plain)).drop_null().to_pylist()
-            odd.update((text, usual) for text in rest if (usual := _usual_form(text)) != text)
+    distinct = pc.unique(values, memory_pool=POOL)
+    plain = pc.match_substring_regex(distinct, _PLAIN_ADDRESS, memory_pool=POOL)
+    if pc.all(plain, min_count=0).as_py():
+        return values
+    rest = distinct.filter(pc.invert(plain)).drop_null().to_pylist()
+    odd = {text: usual for text in rest if (usual := _usual_form(text)) != text}
     if not odd:
         return values
     wrong = pa.array([text for text, usual in odd.items() if usual is None], TEXT)

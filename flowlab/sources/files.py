@@ -30,14 +30,14 @@ def find(source: Any) -> list[Item]:
     FlowlabError
         Not something that can be read.
     """
-    items: dict[str, Item] = {}
+    items: dict[object, Item] = {}
     for number, part in enumerate(_parts(source)):
         if hasattr(part, "read"):
-            item = _stream(part, number)
-            items[f"{number}:{item.name}"] = item
-        else:
-            for path in _paths(part):
-                items.setdefault(str(path.resolve()), _file(path))
+            items[number] = _stream(part, number)
+            continue
+        for path in _paths(part):
+            known = path.stat()
+            items.setdefault((known.st_dev, known.st_ino), _file(path, known.st_size))
     return list(items.values())
 
 
@@ -91,8 +91,8 @@ def _hidden(path: Path, root: Path) -> bool:
     return any(part.startswith((".", "_SUCCESS")) for part in path.relative_to(root).parts)
 
 
-def _file(path: Path) -> Item:
-    return Item(str(path), path.stat().st_size, lambda: path.open("rb"))
+def _file(path: Path, size: int) -> Item:
+    return Item(str(path), size, lambda: path.open("rb"))
 
 
 def _stream(stream: Any, number: int) -> Item:

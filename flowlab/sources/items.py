@@ -46,4 +46,4 @@ class Place(Protocol):
     remote: bool  # worth fetching many items at a time
 
     def list(self, start: int | None, end: int | None) -> Listing:
-        """List what may hold records that start in a half-open period. [epoch s]"""
+        """List what may hold records that start in a half-open period, in epoch seconds."""
