@@ -102,62 +102,80 @@ def _share(part: exp.Expr, whole: exp.Expr) -> exp.Expr:
     )
 
 
-def over_bins(columns: Sequence[str], every: int, conditions: Sequence[exp.Expr]) -> exp.Select:
-    """One row per record and time bin its capture window touches.
+def in_steps(
+    keys: Sequence[str],
+    measures: Sequence[str],
+    every: int,
+    spread: bool,
+    conditions: Sequence[exp.Expr],
+) -> exp.Query:
+    """One row per record and step of time that its capture window touches.
 
-    Adds ``bin`` (number of the bin), and the record's seconds before the bin's end (``upto``),
-    before its start (``before``), and in all (``seconds``).
+    A record inside one step is one row, as it is. Others are cut: each part is a difference of
+    two rounded-down cumulative shares, so that a record's parts add up to the record exactly.
 
     Parameters
     ----------
-    columns : sequence of str
-        Columns to carry along.
+    keys, measures : sequence of str
+        Columns to carry along, and those to cut.
     every : int
-        Width of a bin. [s]
+        Width of a step. [s]
+    spread : bool
+        False counts every record whole, in the step in which it starts.
+    conditions : sequence of Expr
+        Which records.
+
+    Returns
+    -------
+    Query
+        keys, step (its number; null where a record has no start), flow_records (1 in the step in
+        which the record starts, else 0), measures.
     """
     start, end = column("start"), column("end")
-    spreadable = exp.and_(end >= start, end - start <= number(LONGEST_WINDOW))
-    last = exp.Case().when(spreadable, end).else_(start)
-    windows = (
-        exp.select(*(column(c) for c in columns), start, named(last, "last"))
+    first, last = _step(start, every), _step(end, every)
+    to_cut = exp.and_(first.neq(last), end > start, end - start <= number(LONGEST_WINDOW))
+    whole = exp.select(
+        *(column(key) for key in keys),
+        named(first, "step"),
+        named(number(1), "flow_records"),
+        *(column(m) for m in measures),
+    ).from_(flows())
+    if not spread:
+        return whole.where(*conditions)
+    # DuckDB's way to make a row per step; Athena and Spark get theirs beside it when they arrive.
+    steps = exp.func("UNNEST", exp.func("RANGE", first, last + number(1)))
+    touched = (
+        exp.select(*(column(c) for c in (*keys, "start", "end", *measures)), named(steps, "step"))
         .from_(flows())
-        .where(*conditions)
+        .where(to_cut, *conditions)
     )
-    first_bin, last_bin = _bin(start, every), _bin(column("last"), every)
-    bins = exp.select(
+    step = column("step")
+    until = exp.func("LEAST", end + number(1), exp.paren(step + number(1)) * number(every))
+    since = exp.func("GREATEST", start, step * number(every))
+    timed = exp.select(
         "*",
-        # DuckDB's way; Athena and Spark get theirs beside it when they arrive.
-        named(exp.func("UNNEST", exp.func("RANGE", first_bin, last_bin + number(1))), "bin"),
-    ).from_(windows.subquery("windows"))
-    bin_end = exp.paren(column("bin") + number(1)) * number(every)
-    return exp.select(
-        *(column(c) for c in columns),
-        column("start"),
-        column("bin"),
-        named(column("last") - start + number(1), "seconds"),
-        named(exp.func("LEAST", column("last") + number(1), bin_end) - start, "upto"),
-        named(exp.func("GREATEST", column("bin") * number(every) - start, number(0)), "before"),
-    ).from_(bins.subquery("bins"))
+        named(end - start + number(1), "seconds"),
+        named(until - start, "upto"),
+        named(since - start, "before"),
+    ).from_(touched.subquery("touched"))
+    starts_here = exp.Case().when(column("before").eq(number(0)), number(1)).else_(number(0))
+    cut = exp.select(
+        *(column(key) for key in keys),
+        step,
+        named(starts_here, "flow_records"),
+        *(named(_share_of_time(m, "upto") - _share_of_time(m, "before"), m) for m in measures),
+    ).from_(timed.subquery("timed"))
+    uncut = exp.not_(exp.func("COALESCE", to_cut.copy(), exp.false()))
+    return exp.union(whole.where(uncut, *conditions), cut, distinct=False)
 
 
-def _bin(moment: exp.Expr, every: int) -> exp.Expr:
+def _step(moment: exp.Expr, every: int) -> exp.Expr:
     return exp.IntDiv(this=moment.copy(), expression=number(every))
 
 
-def spread(measure: str) -> exp.Expr:
-    """Take the part of a record's measure that falls in a bin of `over_bins`, in whole units.
-
-    Each part is a difference of two rounded-down cumulative shares, so a record's parts add up
-    to the record exactly.
-    """
-    return _cumulative(measure, "upto") - _cumulative(measure, "before")
-
-
-def _cumulative(measure: str, seconds: str) -> exp.Expr:
-    # measure * seconds / all seconds, without the product's overflow.
-    value, part, whole = column(measure), column(seconds), column("seconds")
-    quotient = exp.IntDiv(this=value, expression=whole)
-    rest = exp.Mod(this=value.copy(), expression=whole.copy())
-    return exp.paren(
-        quotient * part + exp.IntDiv(this=exp.paren(rest * part.copy()), expression=whole.copy())
-    )
+def _share_of_time(measure: str, part: str) -> exp.Expr:
+    # measure * part / seconds, rounded down, without the product's overflow.
+    value, seconds = column(measure), column("seconds")
+    quotient = exp.IntDiv(this=value, expression=seconds)
+    rest = exp.paren(exp.Mod(this=value.copy(), expression=seconds.copy()) * column(part))
+    return exp.paren(quotient * column(part) + exp.IntDiv(this=rest, expression=seconds.copy()))

@@ -111,8 +111,11 @@ def _load_openings(ready: Sequence[tuple[Part, formats.Opening]], job: Job) -> N
     """Parse texts of one format: joined if every one of them is flawless, else one by one."""
     if len(ready) > 1 and len(ready[0][1].formats) == 1:
         columns = ready[0][1].formats[0]
-        bodies = [o.data[o.offset :] for _, o in ready]
-        bodies = [b if b[-1:] in (b"\n", b"") else b + b"\n" for b in bodies]
+        bodies: list[memoryview | bytes] = []
+        for _, opening in ready:
+            body = memoryview(opening.data)[opening.offset :]
+            ended = not body or body[-1] == ord("\n")
+            bodies.append(body if ended else bytes(body) + b"\n")
         lengths = [int(np.count_nonzero(np.frombuffer(b, np.uint8) == 10)) for b in bodies]
         try:
             table = text.parse_fast(b"".join(bodies), columns, job.only(columns))

@@ -69,11 +69,7 @@ def settle(table: pa.Table, owners: Sequence[tuple[Part, int]], job: Job) -> Non
     table, first.milliseconds = _times_in_seconds(table)
     kinds = _status_kinds(table, first)
     _mark_outside(table, kinds, job)
-    at = 0
-    for part, length in owners:
-        rows = slice(at, at + length)
-        _count_kinds(part.entry, kinds[rows], table, rows)
-        at += length
+    _count(table, kinds, owners)
     keep = table.select([c for c in table.column_names if not job.columns or c in job.columns])
     if not kinds.any():
         first.records = keep
@@ -152,16 +148,26 @@ def _mark_outside(table: pa.Table, kinds: np.ndarray, job: Job) -> None:
     kinds[~inside] = _OUTSIDE
 
 
-def _count_kinds(entry: FileEntry, kinds: np.ndarray, table: pa.Table, rows: slice) -> None:
-    counts = np.bincount(kinds, minlength=4)
-    entry.records += int(counts[_RECORD])
-    entry.nodata += int(counts[_NODATA])
-    entry.skipdata += int(counts[_SKIPDATA])
-    entry.outside_period += int(counts[_OUTSIDE])
-    inside = pa.array(kinds == _RECORD)
-    for name, side, pick in (("start", "first_start", min), ("end", "last_end", max)):
-        if name in table.column_names and counts[_RECORD]:
-            times = table.column(name).slice(rows.start, len(kinds))
-            found = pc.min_max(times if inside.true_count == len(kinds) else times.filter(inside))
-            seen = [found[pick.__name__].as_py(), getattr(entry, side)]
-            setattr(entry, side, pick((t for t in seen if t is not None), default=None))
+def _count(table: pa.Table, kinds: np.ndarray, owners: Sequence[tuple[Part, int]]) -> None:
+    """Count each owner's rows by kind, and find its first start and last end."""
+    ends = np.cumsum([length for _, length in owners])
+    starts = ends - [length for _, length in owners]
+    for (part, _), first, last in zip(owners, starts, ends, strict=True):
+        counts = np.bincount(kinds[first:last], minlength=4).tolist()
+        part.entry.records += counts[_RECORD]
+        part.entry.nodata += counts[_NODATA]
+        part.entry.skipdata += counts[_SKIPDATA]
+        part.entry.outside_period += counts[_OUTSIDE]
+    filled = [owner for owner in range(len(owners)) if ends[owner] > starts[owner]]
+    for name, side, pick, none in (
+        ("start", "first_start", np.minimum, np.iinfo(np.int64).max),
+        ("end", "last_end", np.maximum, -1),
+    ):
+        if name not in table.column_names or not filled:
+            continue
+        times = pc.fill_null(table.column(name), none).to_numpy()
+        times = np.where(kinds == _RECORD, times, none)
+        for owner, found in zip(filled, pick.reduceat(times, starts[filled]), strict=True):
+            entry = owners[owner][0].entry
+            seen = [t for t in (getattr(entry, side), int(found)) if t is not None and t != none]
+            setattr(entry, side, pick.reduce(seen).item() if seen else None)

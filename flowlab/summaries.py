@@ -245,52 +245,18 @@ def traffic_over_time(
     require(table, ["start", *(["end"] if spread else []), *keys], "traffic_over_time")
     measures = [m for m in MEASURES[1:] if m in table.columns]
     period = _period(table, "traffic_over_time", start, end)
-    started = exp.IntDiv(this=build.column("start"), expression=build.number(seconds))
-    if spread:
-        records = build.over_bins([*keys, *measures], seconds, period)
-        first = (
-            exp.Case().when(started.eq(build.column("bin")), build.number(1)).else_(build.number(0))
+    parts = build.in_steps(keys, measures, seconds, spread, period)
+    steps = (
+        exp.select(
+            build.named(build.column("step") * build.number(seconds), "time"),
+            *(build.column(k) for k in keys),
+            *(build.named(build.total(build.column(m)), m) for m in ("flow_records", *measures)),
         )
-        counts = [build.named(build.total(first), "flow_records")]
-        counts += [build.named(build.total(build.spread(m)), m) for m in measures]
-        # A record without a start has no bin to be unnested into.
-        timeless = build.column("start").is_(exp.null())
-    else:
-        records = (
-            exp.select(*(build.column(c) for c in [*keys, *measures]), build.named(started, "bin"))
-            .from_(build.flows())
-            .where(*period)
-        )
-        counts = list(_sums(["flow_records", *measures]))
-        timeless = None
-    time = build.named(build.column("bin") * build.number(seconds), "time")
-    grouped: exp.Query = (
-        exp.select(time, *(build.column(k) for k in keys), *counts)
-        .from_(records.subquery("records"))
-        .group_by(build.column("bin"), *(build.column(k) for k in keys))
+        .from_(parts.subquery("parts"))
+        .group_by(build.column("step"), *(build.column(k) for k in keys))
     )
-    if timeless is not None and not period:
-        rest = (
-            exp.select(
-                build.named(exp.cast(exp.null(), "BIGINT"), "time"),
-                *(build.column(k) for k in keys),
-                *_sums(["flow_records", *measures]),
-            )
-            .from_(build.flows())
-            .where(timeless)
-            .group_by(*(build.column(k) for k in keys))
-            .having(exp.Count(this=exp.Star()) > build.number(0))
-        )
-        grouped = exp.union(grouped, rest, distinct=False)
-    ordered = (
-        exp.select("*")
-        .from_(grouped.subquery("steps"))
-        .order_by(
-            *(
-                exp.Ordered(this=build.column(c), desc=False, nulls_first=False)
-                for c in ("time", *keys)
-            )
-        )
+    ordered = steps.order_by(
+        *(exp.Ordered(this=build.column(c), desc=False, nulls_first=False) for c in ("time", *keys))
     )
     return Question(ordered, lambda answer: _without_gaps(answer, keys, seconds))
 

@@ -6,6 +6,7 @@ proves nothing (any 14 chosen fields make 14 tokens).
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -24,6 +25,7 @@ _EXPORT_PREFIX = re.compile(
     rb"(?:\S+-(?:all|accept|reject)[ \t]+)?",
     re.M,
 )
+_LONGEST = 1 << 14  # bytes of a header line
 _LOOK_AT = 200  # lines looked at for the default format when the first ones are damaged
 
 # What only the default formats' tokens look like, column by column, beyond their types.
@@ -72,9 +74,7 @@ def open_text(data: bytes, log_format: Columns | None, name: str) -> Opening:
     if first is None:
         return Opening(b"", 0, (), 0, 1)
     line_number, line, offset, after = first
-    tokens = line.split()
-    columns = schema.header_columns(t.decode("ascii", "replace") for t in tokens)
-    if columns:
+    if columns := _header(line):
         return Opening(data, after, (columns,), 1, line_number + 1)
     if log_format:
         return Opening(data, offset, (log_format,), 0, line_number)
@@ -82,6 +82,11 @@ def open_text(data: bytes, log_format: Columns | None, name: str) -> Opening:
     if not fitting:
         raise unknown_format(name, line)
     return Opening(data, offset, fitting, 0, line_number)
+
+
+@functools.lru_cache(maxsize=256)  # a folder's files share a few headers
+def _header(line: bytes) -> Columns | None:
+    return schema.header_columns(t.decode("ascii", "replace") for t in line[:_LONGEST].split())
 
 
 def default_formats(data: bytes) -> tuple[Columns, ...]:
