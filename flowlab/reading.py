@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Stored bytes of small files that are opened and parsed together (perf: joining is worth 2x).
-_TOGETHER = 1 << 20
+_TOGETHER = 2 << 20
 
 
 def read_flows(
