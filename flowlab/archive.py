@@ -106,9 +106,9 @@ class Archive:
         listed = ", ".join(_text(str(path)) for path in paths)
         scan = f"SELECT\n  {chosen}\nFROM read_parquet([{listed}], hive_partitioning = false)"
         if "log_status" in names:
-            silent = ", ".join(_text(s) for s in schema.NO_TRAFFIC)
             status = _name(names["log_status"])
-            scan += f"\nWHERE {status} IS NULL OR {status} NOT IN ({silent})"
+            kept = (f"{status} IS DISTINCT FROM {_text(word)}" for word in schema.NO_TRAFFIC)
+            scan += "\nWHERE " + " AND ".join(kept)
         return scan
 
     def __repr__(self) -> str:
@@ -148,8 +148,8 @@ def _typed(column: str, stored: str, shape: pa.Schema) -> str:
     name, value = _name(column), _name(stored)
     is_text = pa.types.is_string(type_) or pa.types.is_large_string(type_)
     if is_text:
-        nulls = ", ".join(_text(word) for word in values.NULL_WORDS)
-        value = f"CASE WHEN {value} IN ({nulls}) THEN NULL ELSE {value} END"
+        for word in values.NULL_WORDS:  # NULLIF costs next to nothing, IN as much as the scan
+            value = f"NULLIF({value}, {_text(word)})"
     kind = schema.kind_of(column)
     if kind in ("id", "address", "text"):
         return f"{value if is_text else f'CAST({value} AS VARCHAR)'} AS {name}"
