@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_LISTED = 100_000  # rejected lines kept as text; all of them are counted
+UNREAD = ("not listed", "not fetched")  # content of what should have been read and could not be
 
 
 @dataclass
@@ -29,6 +30,7 @@ class FileEntry:
     outside_period: int = 0
     first_start: int | None = None  # epoch s
     last_end: int | None = None
+    origin: str = ""  # archive or fetched; "" where files are read where they are
     problem: str = ""
 
 
@@ -51,6 +53,8 @@ class Ledger:
 
     Attributes
     ----------
+    complete : bool
+        Whether everything that should have been read could be had; `files` says what could not.
     lines, headers, records, nodata, skipdata, rejected, duplicates, outside_period : int
         Counts. [lines] `duplicates` only with ``drop_duplicates=True``.
     rejected_lines : DataFrame
@@ -114,6 +118,11 @@ class Ledger:
         return self.lines == parts
 
     @property
+    def complete(self) -> bool:
+        """Whether everything that should have been read could be had."""
+        return not any(entry.content in UNREAD for entry in self.entries)
+
+    @property
     def rejected_lines(self) -> pd.DataFrame:
         """The rejected lines, one row each, in reading order."""
         import pandas as pd
@@ -134,7 +143,7 @@ class Ledger:
         for name in ("first_start", "last_end"):
             seconds = pd.Series(table[name], dtype="Int64")
             table[name] = pd.to_datetime(seconds, unit="s", utc=True).astype("datetime64[s, UTC]")
-        return table.astype({"file": "str", "content": "str", "problem": "str"})
+        return table.astype({"file": "str", "content": "str", "origin": "str", "problem": "str"})
 
     def _counts(self) -> list[tuple[str, int]]:
         names = (
@@ -165,6 +174,7 @@ class Ledger:
     def _headline(self) -> str:
         state = "balanced" if self.balanced else "NOT BALANCED"
         files = len(self.entries)
+        state += "" if self.complete else ", NOT COMPLETE"
         return f"Ledger of {files:,} file{'s' * (files != 1)}: {state}"
 
     def _told(self) -> Iterable[str]:

@@ -18,6 +18,7 @@ from flowlab.parsing import columnar, envelopes, formats, text
 from flowlab.parsing.text import Columns, Parsed, Rejected
 from flowlab.settling import Job, Part, settle
 from flowlab.sources import containers
+from flowlab.sources.aws import UnreadableError
 from flowlab.sources.items import Item
 
 
@@ -41,12 +42,21 @@ def load_group(items: Sequence[Item], job: Job) -> list[Part]:
 
 def _open(item: Item, part: Part, job: Job) -> formats.Opening | None:
     """Contents of a file as text ready to parse; None if it is done with (or no flow log)."""
-    with item.open() as stream:
-        return _open_data(stream.read(), part, job)
+    try:
+        with item.open() as stream:
+            return _open_data(stream.read(), part, job, known=item.formats)
+    except UnreadableError as why:
+        part.entry.content, part.entry.problem = "not fetched", why.reason
+        return None
 
 
 def _open_data(
-    data: bytes, part: Part, job: Job, stored: bytes = b"", problem: str = ""
+    data: bytes,
+    part: Part,
+    job: Job,
+    stored: bytes = b"",
+    problem: str = "",
+    known: tuple[Columns, ...] = (),
 ) -> formats.Opening | None:
     """Find out what a file holds; `stored` is its beginning if `data` is already unpacked."""
     entry = part.entry
@@ -78,7 +88,7 @@ def _open_data(
             entry.content += "text"
         if entry.problem and not data.endswith(b"\n"):
             data = _without_cut_line(data, part)
-        return formats.open_text(data, job.log_format, entry.file)
+        return formats.open_text(data, job.formats or known, entry.file)
     except LineFormatError as problem_:
         _no_flow_log(part, problem_)
         return None
@@ -136,6 +146,8 @@ def _load_opening(part: Part, opening: formats.Opening, job: Job) -> None:
         return  # an empty file
     columns = opening.formats[0]
     try:
+        if len({len(c) for c in opening.formats}) < len(opening.formats):
+            raise text.RefusedError  # formats of one length: line by line, or one would be guessed
         table = text.parse_fast(opening.data, columns, job.only(columns), opening.offset)
     except text.RefusedError:
         body, only = opening.data[opening.offset :], job.only(columns)
@@ -153,12 +165,12 @@ def _load_opening(part: Part, opening: formats.Opening, job: Job) -> None:
 
 def _nothing_fits(name: str, parsed: Parsed, job: Job) -> LineFormatError:
     first = min(parsed.rejected, key=lambda r: r.line_number or 0)
-    if job.log_format is None:
+    if not job.formats:
         return formats.unknown_format(name, first.text.encode())
     return LineFormatError(
         f"{name}: none of its {parsed.lines:,} lines fits log_format. "
         f"Line {first.line_number}: {first.reason}. It begins: {first.text!r}",
-        f"the {len(job.log_format)} fields of log_format are not this file's, or in another order.",
+        f"the {len(job.formats[0])} fields of log_format are not this file's, or in another order.",
         "compare it with the LogFormat that `aws ec2 describe-flow-logs` shows.",
     )
 
@@ -219,7 +231,7 @@ def load_blocks(
             return
         part.entry.content = f"{containers.compression(head)}text"
         try:
-            opening = formats.open_text(first, job.log_format, item.name)
+            opening = formats.open_text(first, job.formats or item.formats, item.name)
         except LineFormatError as why:
             _no_flow_log(part, why)
             yield size, pool.submit(lambda: [part])

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from flowlab import schema
 from flowlab.errors import FlowlabError, LineFormatError, MissingFieldError, unknown_name
-from flowlab.ledger import MOST_LISTED, FileEntry, Ledger, RejectedLine
+from flowlab.ledger import MOST_LISTED, UNREAD, FileEntry, Ledger, RejectedLine
 from flowlab.loading import load_blocks, load_group
 from flowlab.settling import Job, Part
-from flowlab.sources import containers, files
-from flowlab.sources.items import Item
+from flowlab.sources import containers
+from flowlab.sources.items import Item, Problem
+from flowlab.sources.places import survey
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_FETCHERS = 16  # a remote store answers many requests at once; more than this gains nothing
+_MOST_TOGETHER = 64  # items in a group, so that there is something to stop between
 # Stored bytes of small files that are opened and parsed together (perf: joining is worth 2x).
 _TOGETHER = 2 << 20
 
@@ -42,8 +47,9 @@ def read_flows(
 
     Parameters
     ----------
-    source : path, glob pattern, open binary file, or a list of these
-        A folder means every file below it.
+    source : path, glob, open binary file, S3, CloudWatch, Archive, or a list of these
+        A folder means every file below it. ``"s3://bucket/prefix"`` and
+        ``"cloudwatch://log-group"`` stand for `S3` and `CloudWatch` with their defaults.
     start, end : datetime-like or str, optional
         Period, half-open: records whose ``start`` lies in it. [UTC where no zone is given]
         Files whose S3-style names prove them outside are not opened.
@@ -87,23 +93,28 @@ def read_flows(
         raise unknown_name("errors =", errors, ["collect", "raise"])
     wanted = _column_names(columns)
     job = Job(
-        log_format=schema.parse_log_format(log_format) if log_format is not None else None,
+        formats=(schema.parse_log_format(log_format),) if log_format is not None else (),
         start=epoch(start, "start"),
         end=epoch(end, "end"),
         columns=None if drop_duplicates else wanted,
     )
     if job.start is not None and job.end is not None and job.start >= job.end:
         raise FlowlabError(f"the period is empty: start {start} is not before end {end}.")
-    items = files.find(source)
-    kept = [item for item in items if not files.outside(item.name, job.start, job.end)]
-    ledger = Ledger()
-    if len(kept) < len(items):
-        ledger.notices.append(
-            f"{len(items) - len(kept)} of {len(items)} files were not opened: by their names, "
-            "their records lie outside the period"
-        )
-    parts = list(_parts(kept, job, errors, progress))
+    if hasattr(source, "load"):  # an archive of ours: its records are settled already
+        return _finish(source.load(job, progress), Ledger(), job, wanted, drop_duplicates)
+    listing = survey(source, job.start, job.end)
+    ledger = Ledger(notices=list(listing.notices))
+    parts = [unlisted(problem) for problem in listing.problems]
+    if parts and errors == "raise":
+        _raise_first(parts[0])
+    for loaded in load(listing.items, job, errors, progress):
+        parts += loaded
     return _finish(parts, ledger, job, wanted, drop_duplicates)
+
+
+def unlisted(problem: Problem) -> Part:
+    """Put something that could not be listed into the account."""
+    return Part(FileEntry(problem.name, content="not listed", problem=problem.reason))
 
 
 def epoch(moment: Any, name: str) -> int | None:
@@ -144,53 +155,79 @@ def _column_names(columns: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(n.replace("-", "_") for n in names))
 
 
-def _parts(items: Sequence[Item], job: Job, errors: str, progress: bool) -> Iterator[Part]:
-    """Load every item, several at a time, giving the parts in the order of the items."""
+def load(
+    items: Sequence[Item], job: Job, errors: str = "collect", progress: bool = True
+) -> Iterator[list[Part]]:
+    """Load items, several at a time, giving lists of parts in the order of the items.
+
+    The rows of a list belong to the items of that list and to no other. Remote items are fetched
+    ahead of the parsing. What is under way at one moment is bounded, so memory does not grow with
+    the number of items; closing the iterator stops the work.
+    """
     from tqdm.auto import tqdm
 
     total = sum(item.size or 0 for item in items)
     workers = min(8, os.cpu_count() or 1)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="flowlab")
+    parsers = ThreadPoolExecutor(workers, thread_name_prefix="flowlab-parse")
+    fetchers = ThreadPoolExecutor(_FETCHERS, thread_name_prefix="flowlab-fetch")
     running: deque[tuple[int, Future[list[Part]]]] = deque()
     bar = tqdm(
         total=total, unit="B", unit_scale=True, desc="reading", delay=1, leave=False,
         disable=not progress,
     )  # fmt: skip
+    counts = {"objects": 0, "records": 0}
     try:
-        for size, work in _work(items, job, pool):
+        for size, work in _work(items, job, parsers, fetchers):
             running.append((size, work))
-            while len(running) > 4 * workers:
-                yield from _done(running.popleft(), errors, bar)
+            while len(running) > 3 * workers:
+                yield _done(running.popleft(), errors, bar, counts)
         while running:
-            yield from _done(running.popleft(), errors, bar)
+            yield _done(running.popleft(), errors, bar, counts)
     finally:
         bar.close()
-        pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (fetchers, parsers):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _work(
-    items: Sequence[Item], job: Job, pool: ThreadPoolExecutor
+    items: Sequence[Item], job: Job, parsers: ThreadPoolExecutor, fetchers: ThreadPoolExecutor
 ) -> Iterator[tuple[int, Future[list[Part]]]]:
-    """Submit the items: small files in groups, large ones block by block."""
+    """Submit the items: small ones in groups, large ones block by block."""
     group: list[Item] = []
     size = 0
     for item in items:
-        large = item.size is None or item.size >= containers.BIG
-        if group and (large or size + (item.size or 0) > _TOGETHER):
-            yield size, pool.submit(load_group, group, job)
+        large = not item.remote and (item.size is None or item.size >= containers.BIG)
+        if group and (large or len(group) >= _MOST_TOGETHER or size + (item.size or 0) > _TOGETHER):
+            yield size, parsers.submit(load_group, group, job)
             group, size = [], 0
         if large:
-            yield from load_blocks(item, job, pool)
+            yield from load_blocks(item, job, parsers)
         else:
-            group.append(item)
+            group.append(_fetched(item, fetchers) if item.remote else item)
             size += item.size or 0
     if group:
-        yield size, pool.submit(load_group, group, job)
+        yield size, parsers.submit(load_group, group, job)
 
 
-def _done(running: tuple[int, Future[list[Part]]], errors: str, bar: Any) -> list[Part]:
+def _fetched(item: Item, fetchers: ThreadPoolExecutor) -> Item:
+    """Begin to fetch an item; opening it waits for the bytes."""
+    coming = fetchers.submit(_fetch, item)
+    return replace(item, open=lambda: io.BytesIO(coming.result()))
+
+
+def _fetch(item: Item) -> bytes:
+    with item.open() as stream:
+        return stream.read()
+
+
+def _done(
+    running: tuple[int, Future[list[Part]]], errors: str, bar: Any, counts: dict[str, int]
+) -> list[Part]:
     size, future = running
     parts = future.result()
+    counts["objects"] += sum(not part.continues for part in parts)
+    counts["records"] += sum(part.entry.records for part in parts)
+    bar.set_postfix(counts, refresh=False)
     bar.update(size)
     if errors == "raise":
         for part in parts:
@@ -208,6 +245,8 @@ def _raise_first(part: Part) -> None:
             f"{entry.file}, line {first.line_number}: {first.reason}. It begins: {first.text!r}",
             fix="errors='collect' sets such lines aside, with their reasons, in the ledger.",
         )
+    if entry.content in UNREAD:
+        raise FlowlabError(f"{entry.file}: {entry.problem}")
     if entry.problem:
         raise LineFormatError(
             f"{entry.file}: {entry.problem}.",
@@ -217,7 +256,7 @@ def _raise_first(part: Part) -> None:
 
 
 def _finish(
-    parts: Sequence[Part],
+    parts: Iterable[Part],
     ledger: Ledger,
     job: Job,
     wanted: tuple[str, ...] | None,
@@ -227,11 +266,15 @@ def _finish(
 
     from flowlab import frames
 
+    parts = list(parts)
     refused = [part.not_a_flow_log for part in parts if part.not_a_flow_log]
-    if refused and all(part.not_a_flow_log for part in parts):
+    if refused and len(refused) == len(parts):
         raise refused[0] if len(refused) == 1 else _none_is_a_flow_log(refused)
-    _fill(ledger, parts)
-    found = _all_columns(part.formats for part in parts) or job.log_format or schema.DEFAULT_FORMAT
+    if parts and all(part.entry.content in UNREAD for part in parts):
+        raise _nothing_could_be_had(parts)
+    fill(ledger, parts)
+    formats = [*(part.formats for part in parts), job.formats]
+    found = _all_columns(formats) or schema.DEFAULT_FORMAT
     columns = _chosen(wanted, found)
     tables = [part.records for part in parts if part.records is not None]
     flows = frames.to_frame(tables, found if drop_duplicates else columns)
@@ -257,6 +300,14 @@ def _none_is_a_flow_log(refused: Sequence[FlowlabError]) -> LineFormatError:
     )
 
 
+def _nothing_could_be_had(parts: Sequence[Part]) -> FlowlabError:
+    first = parts[0].entry
+    return FlowlabError(
+        f"nothing could be read: {first.file}: {first.problem}"
+        + (f" ({len(parts)} in all)" if len(parts) > 1 else ""),
+    )
+
+
 def _all_columns(formats: Iterable[Sequence[tuple[str, ...]]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c for several in formats for one in several for c in one))
 
@@ -278,8 +329,8 @@ def _chosen(wanted: tuple[str, ...] | None, found: tuple[str, ...]) -> tuple[str
     return wanted
 
 
-def _fill(ledger: Ledger, parts: Sequence[Part]) -> None:
-    """Write the parts into the ledger, joining the blocks of one file."""
+def fill(ledger: Ledger, parts: Sequence[Part]) -> None:
+    """Write parts into a ledger, joining the blocks of one file."""
     by_file: dict[str, FileEntry] = {}
     unknown: dict[str, None] = {}
     statuses: dict[str, int] = {}
@@ -306,6 +357,8 @@ def _fill(ledger: Ledger, parts: Sequence[Part]) -> None:
         guessed += part.guessed_no_traffic
         if part.not_a_flow_log:
             ledger.notices.append(f"not read: {part.not_a_flow_log.what}")
+        elif part.entry.content in UNREAD:
+            ledger.notices.append(f"{part.entry.content}: {part.entry.file}: {part.entry.problem}")
         elif part.entry.problem:
             ledger.notices.append(
                 f"{part.entry.file}: {part.entry.problem}; read as far as it goes"

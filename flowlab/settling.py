@@ -26,7 +26,7 @@ _RECORD, _NODATA, _SKIPDATA, _OUTSIDE = range(4)
 class Job:
     """What one call of read_flows asks of every file."""
 
-    log_format: Columns | None = None
+    formats: tuple[Columns, ...] = ()  # of lines without header, as the caller says
     start: int | None = None  # epoch s
     end: int | None = None
     columns: Columns | None = None

@@ -456,7 +456,7 @@ def test_an_open_stream_stays_open():
     [
         ("/no/such/place.log", "there is no such file or folder"),
         ("/no/such/*.log", "no file matches"),
-        ("s3://bucket/prefix", "reads local files"),
+        ("gs://bucket/prefix", "addresses of the kind gs:// cannot be read"),
         (42, "a source of type int cannot be read"),
         (b"2 123 eni", "io.BytesIO"),
         (io.StringIO("text"), "an open text file cannot be read"),

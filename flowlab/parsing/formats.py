@@ -59,13 +59,16 @@ def without_export_times(data: bytes) -> bytes:
     return _EXPORT_PREFIX.sub(b"", data)
 
 
-def open_text(data: bytes, log_format: Columns | None, name: str) -> Opening:
+def open_text(data: bytes, known: tuple[Columns, ...], name: str) -> Opening:
     """Find the format of a text and the place where its records begin.
+
+    `known` are the formats that lines without a header may have, as the caller or the place the
+    text comes from says.
 
     Raises
     ------
     LineFormatError
-        No header, no `log_format`, and the lines do not fit a default format; the message
+        No header, no known format, and the lines do not fit a default format; the message
         shows the first line and says what to pass.
     """
     data = data.removeprefix(_BOM)
@@ -76,8 +79,8 @@ def open_text(data: bytes, log_format: Columns | None, name: str) -> Opening:
     line_number, line, offset, after = first
     if columns := _header(line):
         return Opening(data, after, (columns,), 1, line_number + 1)
-    if log_format:
-        return Opening(data, offset, (log_format,), 0, line_number)
+    if known:
+        return Opening(data, offset, known, 0, line_number)
     fitting = default_formats(data)
     if not fitting:
         raise unknown_format(name, line)

@@ -7,7 +7,7 @@ in it is odd. The careful way then goes line by line and sets aside only what is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from flowlab import schema
 from flowlab.parsing import values
 
 Columns = tuple[str, ...]
+_Line = tuple[int, list[bytes], bytes]  # number, tokens, as it was
 
 # 4 MB keeps the parser inside the cache; 32 MB blocks are a third slower (measured).
 _BLOCK = 4 << 20
@@ -154,7 +155,7 @@ def parse_carefully(
     """
     result = Parsed()
     current = tuple(formats)
-    waiting: list[tuple[int, list[bytes], bytes]] = []
+    waiting: list[_Line] = []
     for number, line in enumerate(data.split(b"\n"), first_line):
         tokens = line.split()
         if not tokens or tokens[0].startswith(b"#"):
@@ -186,43 +187,74 @@ def _no_rows(columns: Columns, only: Sequence[str]) -> pa.Table:
 
 
 def _settle(
-    waiting: list[tuple[int, list[bytes], bytes]],
+    waiting: list[_Line],
     formats: Sequence[Columns],
     only: Sequence[str],
     result: Parsed,
 ) -> None:
     """Turn waiting lines into records or rejected lines."""
-    by_length = {len(columns): columns for columns in reversed(formats)}
-    for columns, lines in _grouped(waiting, by_length):
-        if columns is None:
+    by_length: dict[int, list[Columns]] = {}
+    for columns in formats:
+        by_length.setdefault(len(columns), []).append(columns)
+    for length, lines in _grouped(waiting).items():
+        candidates = by_length.get(length, [])
+        if not candidates:
             wanted = " or ".join(str(n) for n in sorted(by_length))
             result.rejected += [
                 refuse(number, f"{_tokens(tokens)} where the format has {wanted}", line)
                 for number, tokens, line in lines
             ]
-            continue
-        try:
-            joined = b"\n".join(b" ".join(tokens) for _, tokens, _ in lines)
-            result.add(parse_fast(joined, columns, only), columns)
-        except RefusedError:
-            _one_by_one(lines, columns, only, result)
+        elif len(candidates) == 1:
+            _parse(lines, candidates[0], only, result)
+        else:
+            _tell_apart(lines, candidates, only, result)
 
 
 def _tokens(tokens: list[bytes]) -> str:
     return f"{len(tokens)} token{'s' * (len(tokens) != 1)}"
 
 
-def _grouped(
-    waiting: list[tuple[int, list[bytes], bytes]], by_length: dict[int, Columns]
-) -> Iterator[tuple[Columns | None, list[tuple[int, list[bytes], bytes]]]]:
-    groups: dict[Columns | None, list[tuple[int, list[bytes], bytes]]] = {}
-    for entry in waiting:
-        groups.setdefault(by_length.get(len(entry[1])), []).append(entry)
-    yield from groups.items()
+def _grouped(waiting: list[_Line]) -> dict[int, list[_Line]]:
+    groups: dict[int, list[_Line]] = {}
+    for line in waiting:
+        groups.setdefault(len(line[1]), []).append(line)
+    return groups
+
+
+def _parse(lines: list[_Line], columns: Columns, only: Sequence[str], result: Parsed) -> None:
+    try:
+        joined = b"\n".join(b" ".join(tokens) for _, tokens, _ in lines)
+        result.add(parse_fast(joined, columns, only), columns)
+    except RefusedError:
+        _one_by_one(lines, columns, only, result)
+
+
+def _tell_apart(
+    lines: list[_Line], candidates: list[Columns], only: Sequence[str], result: Parsed
+) -> None:
+    """Settle lines that have the length of several formats: the one format they fit decides."""
+    fitting: dict[Columns, list[_Line]] = {}
+    for line in lines:
+        fits = [columns for columns in candidates if _fits(line, columns)]
+        if len(fits) > 1:
+            why = f"it fits {len(fits)} formats of {len(line[1])} fields; log_format= says which"
+            result.rejected.append(refuse(line[0], why, line[2]))
+        else:
+            fitting.setdefault(fits[0] if fits else candidates[0], []).append(line)
+    for columns, those in fitting.items():
+        _parse(those, columns, only, result)
+
+
+def _fits(line: _Line, columns: Columns) -> bool:
+    try:
+        parse_fast(b" ".join(line[1]), columns)
+    except RefusedError:
+        return False
+    return True
 
 
 def _one_by_one(
-    lines: list[tuple[int, list[bytes], bytes]],
+    lines: list[_Line],
     columns: Columns,
     only: Sequence[str],
     result: Parsed,

@@ -31,25 +31,32 @@ def find(source: Any) -> list[Item]:
         Not something that can be read.
     """
     items: dict[object, Item] = {}
-    for number, part in enumerate(_parts(source)):
+    for number, part in enumerate(parts(source)):
         if hasattr(part, "read"):
             items[number] = _stream(part, number)
             continue
         for path in _paths(part):
             known = path.stat()
-            items.setdefault((known.st_dev, known.st_ino), _file(path, known.st_size))
+            items.setdefault((known.st_dev, known.st_ino), _file(path, known))
     return list(items.values())
 
 
-def _parts(source: Any) -> Sequence[Any]:
-    if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
+def parts(source: Any) -> Sequence[Any]:
+    """Take a list of sources apart; one source is a list of one.
+
+    Raises
+    ------
+    FlowlabError
+        Not something that can be read.
+    """
+    if isinstance(source, str | os.PathLike) or hasattr(source, "read") or hasattr(source, "list"):
         return [source]
     if isinstance(source, Iterable) and not isinstance(source, bytes | bytearray | memoryview):
         return list(source)
     raise FlowlabError(
         f"a source of type {type(source).__name__} cannot be read.",
-        fix="pass a file, a folder, a glob pattern, a list of these, or an open binary file "
-        "(io.BytesIO for bytes).",
+        fix="pass a file, a folder, a glob pattern, s3://bucket/prefix, cloudwatch://log-group, "
+        "a list of these, or an open binary file (io.BytesIO for bytes).",
     )
 
 
@@ -57,11 +64,6 @@ def _paths(part: Any) -> list[Path]:
     text = os.fspath(part)
     if not isinstance(text, str):
         text = os.fsdecode(text)
-    if re.match(r"[a-z][a-z0-9]+://", text):
-        raise FlowlabError(
-            f"{text}: this version reads local files.",
-            fix="copy them first, for example: aws s3 sync s3://BUCKET/PREFIX ./logs",
-        )
     path = Path(text).expanduser()
     if path.is_file():
         return [path]
@@ -91,8 +93,9 @@ def _hidden(path: Path, root: Path) -> bool:
     return any(part.startswith((".", "_SUCCESS")) for part in path.relative_to(root).parts)
 
 
-def _file(path: Path, size: int) -> Item:
-    return Item(str(path), size, lambda: path.open("rb"))
+def _file(path: Path, known: os.stat_result) -> Item:
+    identity = f"{path.resolve().as_uri()}#{known.st_size}-{known.st_mtime_ns}"
+    return Item(str(path), known.st_size, lambda: path.open("rb"), identity)
 
 
 def _stream(stream: Any, number: int) -> Item:

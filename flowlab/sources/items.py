@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Item:
     # group); "" for what cannot be archived.
     identity: str = ""
     settled: bool = True  # False while AWS may still add to it: read, but never archived
+    formats: tuple[tuple[str, ...], ...] = ()  # of its lines without header, if the place knows
+    remote: bool = False  # worth fetching while others are parsed
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,13 @@ class Listing:
 class Place(Protocol):
     """Somewhere flow logs are kept."""
 
-    remote: bool  # worth fetching many items at a time
+    remote: bool  # worth fetching many items at a time; also written into each item
 
     def list(self, start: int | None, end: int | None) -> Listing:
         """List what may hold records that start in a half-open period, in epoch seconds."""
+
+    def options(self) -> dict[str, Any]:
+        """Give the arguments that make this place again, ready for JSON, without any secret."""
+
+    def read_policy(self) -> dict[str, Any]:
+        """Give the least IAM policy that reading this place needs."""
