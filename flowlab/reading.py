@@ -22,6 +22,8 @@ from flowlab.sources.places import survey
 if TYPE_CHECKING:
     import pandas as pd
 
+_UNDER_WAY = 128 << 20  # stored bytes being fetched or parsed at one moment
+_UNTOLD = 512 << 10  # what an item is taken for whose size a remote place does not tell
 _FETCHERS = 16  # a remote store answers many requests at once; more than this gains nothing
 _MOST_TOGETHER = 64  # items in a group, so that there is something to stop between
 # Stored bytes of small files that are opened and parsed together (perf: joining is worth 2x).
@@ -179,7 +181,9 @@ def load(
     try:
         for size, work in _work(items, job, parsers, fetchers):
             running.append((size, work))
-            while len(running) > 3 * workers:
+            while len(running) > 3 * workers or sum(s for s, _ in running) > _UNDER_WAY:
+                if len(running) == 1:
+                    break
                 yield _done(running.popleft(), errors, bar, counts)
         while running:
             yield _done(running.popleft(), errors, bar, counts)
@@ -196,15 +200,16 @@ def _work(
     group: list[Item] = []
     size = 0
     for item in items:
+        weight = item.size or (_UNTOLD if item.remote else 0)
         large = not item.remote and (item.size is None or item.size >= containers.BIG)
-        if group and (large or len(group) >= _MOST_TOGETHER or size + (item.size or 0) > _TOGETHER):
+        if group and (large or len(group) >= _MOST_TOGETHER or size + weight > _TOGETHER):
             yield size, parsers.submit(load_group, group, job)
             group, size = [], 0
         if large:
             yield from load_blocks(item, job, parsers)
         else:
             group.append(_fetched(item, fetchers) if item.remote else item)
-            size += item.size or 0
+            size += weight
     if group:
         yield size, parsers.submit(load_group, group, job)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -133,7 +134,9 @@ def test_only_what_is_missing_is_fetched(tmp_path):
     (logs / "b.log").write_bytes(text(HEADER, GOOD, GOOD))
     for bring in (lambda: fl.refresh(tmp_path / "archive", progress=False),):
         archive = bring()
-        origins = dict(zip(archive.ledger.files["file"], archive.ledger.files["origin"], strict=True))
+        origins = dict(
+            zip(archive.ledger.files["file"], archive.ledger.files["origin"], strict=True)
+        )
         assert origins == {str(logs / "a.log"): "archive", str(logs / "b.log"): "fetched"}
         assert archive.rows == 3
 
@@ -358,3 +361,61 @@ def test_an_estimate_is_measured_here(logs):
     assert told["cost"] == 0
     with pytest.raises(FlowlabError, match="is no rate"):
         fl.estimate(logs, rates={"s3": 1})
+
+
+@dataclass(frozen=True)
+class _SlowPlace(_Place):
+    """A place whose items take their time."""
+
+    def list(self, start, end):
+        import io
+
+        def slow():
+            time.sleep(3)
+            return io.BytesIO(text(HEADER, GOOD))
+
+        return Listing([Item(f"x://{n}", 10, slow, f"x://{n}#1") for n in range(40)])
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda folder: fl.read_flows(_SlowPlace(), progress=False),
+        lambda folder: fl.archive(_SlowPlace(), folder, progress=False),
+    ],
+    ids=["read_flows", "archive"],
+)
+def test_an_interrupt_is_obeyed_within_a_second(tmp_path, work):
+    import threading
+
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()  # as a kernel is
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        work(tmp_path / "archive")
+    assert time.monotonic() - began < 1.3
+
+
+def test_what_is_under_way_is_bounded(monkeypatch):
+    """However many items a place has, only a few are opened ahead of those that are done."""
+    import io
+    import threading
+
+    from flowlab import reading
+    from flowlab.settling import Job
+
+    opened, most, lock = [0], [0], threading.Lock()
+
+    def fetch():
+        with lock:
+            opened[0] += 1
+        return io.BytesIO(text(HEADER, GOOD))
+
+    items = [Item(f"x://{n}", 0, fetch, remote=True) for n in range(2_000)]
+    done = 0
+    for parts in reading.load(items, Job(), progress=False):
+        done += len(parts)
+        with lock:
+            most[0] = max(most[0], opened[0] - done)
+        time.sleep(0.002)
+    assert done == 2_000
+    assert most[0] < 100
