@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pyarrow.dataset import dataset
 
 from flowlab import schema, tables
-from flowlab.errors import FlowlabError, LineFormatError, SourceError
+from flowlab.errors import FlowlabError, SourceError
 from flowlab.ledger import FileEntry, Ledger
 from flowlab.parsing import columnar, values
 from flowlab.settling import Job, Part, settle
@@ -142,11 +142,11 @@ class Archive:
 
     def _part(self, path: Path, job: Job) -> Part:
         """Read one file; row groups whose starts lie outside the period are not touched."""
-        file = pq.ParquetFile(path)
-        names = tuple(file.schema_arrow.names)
-        wanted = [c for c in names if not (only := job.only(names)) or c in only]
-        groups = [g for g in range(file.num_row_groups) if _may_hold(file, g, job)]
-        table = file.read_row_groups(groups, columns=wanted, use_threads=False)
+        with pq.ParquetFile(path) as file:
+            names = tuple(file.schema_arrow.names)
+            wanted = [c for c in names if not (only := job.only(names)) or c in only]
+            groups = [g for g in range(file.num_row_groups) if _may_hold(file, g, job)]
+            table = file.read_row_groups(groups, columns=wanted, use_threads=False)
         entry = FileEntry(
             path.relative_to(self.folder).as_posix(),
             content="parquet",
@@ -219,22 +219,8 @@ def _may_hold(file: pq.ParquetFile, group: int, job: Job) -> bool:
 
 
 def _footer(path: Path) -> tuple[pa.Schema, int]:
-    try:
-        metadata = pq.read_metadata(path)
-        shape = metadata.schema.to_arrow_schema().remove_metadata()
-    except (pa.ArrowInvalid, OSError) as problem:
-        raise LineFormatError(
-            f"{path}: this file is no readable Parquet.",
-            "it was cut off or damaged on the way.",
-            "fetch it again, or move it out of the folder.",
-        ) from problem
-    if not any(c in schema.BY_COLUMN for c in columnar.field_names(shape.names)):
-        raise LineFormatError(
-            f"{path}: no flow-log field among its columns: {', '.join(shape.names)[:200]}",
-            "this Parquet file holds something else.",
-            "move it out of the folder.",
-        )
-    return shape, metadata.num_rows
+    with columnar.open_parquet(path, str(path)) as file:
+        return file.schema_arrow.remove_metadata(), file.metadata.num_rows
 
 
 def _typed(column: str, stored: str, shape: pa.Schema) -> str:

@@ -85,7 +85,7 @@ def test_folders_that_are_no_archive(tmp_path):
     ):
         fl.open_archive(tmp_path)
     (tmp_path / "other.parquet").write_bytes(b"PAR1 cut off")
-    with pytest.raises(LineFormatError, match=r"other.parquet: this file is no readable Parquet"):
+    with pytest.raises(LineFormatError, match=r"other.parquet: this Parquet file cannot be opened"):
         fl.open_archive(tmp_path)
 
 

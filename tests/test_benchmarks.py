@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks import asking, contest, loading, make_logs
+from benchmarks import asking, contest, loading, make_logs, places
 
 RECORDS = 20_000
 
@@ -42,6 +42,20 @@ def test_questions_have_one_answer_in_memory_in_pandas_and_in_an_archive(data, c
     goals, printed = run(asking.main, data, capsys, "--archive-records", str(RECORDS))
     assert "plain pandas" in printed and "Parquet" in printed
     assert [goal.unit for goal in goals] == ["s", "x", "GB"]
+
+
+def test_places_are_read_the_same_by_all_and_closed_slices_are_not_asked_for_again(data, capsys):
+    sizes = {"--objects": 20, "--records-per-object": 100, "--archive-records": 20_000,
+             "--events": 20_000, "--repeat": 1}  # fmt: skip
+    options = [str(part) for pair in sizes.items() for part in pair]
+    goals = places.main([*options, "--data", str(data)])
+    printed = capsys.readouterr().out
+    for name in ("the stand-in itself", "download with", "gzip: breakdown", "events in memory"):
+        assert name in printed
+    assert all(str(goal) in printed for goal in goals)
+    # Three questions, two frames, and the requests; two more where flowlogs-reader is installed.
+    assert len(goals) in (7, 9)
+    assert goals[-1].measured == 0 and goals[-1].reached
 
 
 def test_logs_do_not_depend_on_how_many_processes_make_them(tmp_path):

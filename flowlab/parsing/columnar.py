@@ -102,8 +102,8 @@ def parse_csv(data: bytes, fields: list[str]) -> Parsed:
     return result
 
 
-def parse_parquet(source: Any, name: str) -> Parsed:
-    """Read a Parquet file, row group by row group, so that a damaged one costs only itself.
+def open_parquet(source: Any, name: str) -> pq.ParquetFile:
+    """Open a Parquet file of flow records.
 
     Raises
     ------
@@ -116,15 +116,28 @@ def parse_parquet(source: Any, name: str) -> Parsed:
         raise LineFormatError(
             f"{name}: this Parquet file cannot be opened: {_first_line(problem)}",
             "it was cut off or damaged on the way; a Parquet file's index stands at its end.",
-            "fetch it again.",
+            "fetch it again, or move it out of the folder.",
         ) from problem
-    result, row = Parsed(), 1
     if not any(field in schema.BY_COLUMN for field in field_names(_flattened_names(file))):
         raise LineFormatError(
             f"{name}: no flow-log field among its columns: "
             f"{', '.join(file.schema_arrow.names)[:200]}",
             "this Parquet file holds something else.",
+            "move it out of the folder.",
         )
+    return file
+
+
+def parse_parquet(source: Any, name: str) -> Parsed:
+    """Read a Parquet file, row group by row group, so that a damaged one costs only itself.
+
+    Raises
+    ------
+    LineFormatError
+        As `open_parquet`.
+    """
+    file = open_parquet(source, name)
+    result, row = Parsed(), 1
     for group in range(file.num_row_groups):
         size = file.metadata.row_group(group).num_rows
         try:
