@@ -29,6 +29,7 @@ _HOME = {
     "refresh": "flowlab.archiving",
     "estimate": "flowlab.estimates",
     "read_policy": "flowlab.estimates",
+    "practice_account": "flowlab.practice.account",
     "S3": "flowlab.sources.s3",
     "CloudWatch": "flowlab.sources.cloudwatch",
     "FlowlabError": "flowlab.errors",

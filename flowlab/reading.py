@@ -173,9 +173,11 @@ def load(
     parsers = ThreadPoolExecutor(workers, thread_name_prefix="flowlab-parse")
     fetchers = ThreadPoolExecutor(_FETCHERS, thread_name_prefix="flowlab-fetch")
     running: deque[tuple[int, Future[list[Part]]]] = deque()
+    # A place that does not tell sizes (a log group) is measured in items.
+    unit = {"unit": "B", "unit_scale": True} if total else {"unit": " items"}
     bar = tqdm(
-        total=total, unit="B", unit_scale=True, desc="reading", delay=1, leave=False,
-        disable=not progress,
+        total=total or len(items), desc="reading", delay=1, leave=False, disable=not progress,
+        **unit,
     )  # fmt: skip
     counts = {"objects": 0, "records": 0}
     try:
@@ -184,9 +186,9 @@ def load(
             while len(running) > 3 * workers or sum(s for s, _ in running) > _UNDER_WAY:
                 if len(running) == 1:
                     break
-                yield _done(running.popleft(), errors, bar, counts)
+                yield _done(running.popleft(), errors, bar, counts, total > 0)
         while running:
-            yield _done(running.popleft(), errors, bar, counts)
+            yield _done(running.popleft(), errors, bar, counts, total > 0)
     finally:
         bar.close()
         for pool in (fetchers, parsers):
@@ -226,14 +228,18 @@ def _fetch(item: Item) -> bytes:
 
 
 def _done(
-    running: tuple[int, Future[list[Part]]], errors: str, bar: Any, counts: dict[str, int]
+    running: tuple[int, Future[list[Part]]],
+    errors: str,
+    bar: Any,
+    counts: dict[str, int],
+    in_bytes: bool,
 ) -> list[Part]:
     size, future = running
     parts = future.result()
     counts["objects"] += sum(not part.continues for part in parts)
     counts["records"] += sum(part.entry.records for part in parts)
     bar.set_postfix(counts, refresh=False)
-    bar.update(size)
+    bar.update(size if in_bytes else len(parts))
     if errors == "raise":
         for part in parts:
             _raise_first(part)

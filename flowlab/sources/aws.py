@@ -170,6 +170,8 @@ class Access:
             user_agent_extra="flowlab",
             # At AWS a bucket is a host name; at any other address it can only be a path.
             s3={"addressing_style": "path"} if self.endpoint_url else None,
+            # A proxy knows nothing of this machine's loopback.
+            proxies={} if self.is_practice else None,
         )
         return _MADE[self].client(service, config=config, endpoint_url=self.endpoint_url)
 
@@ -178,8 +180,7 @@ class Access:
         from botocore.exceptions import NoCredentialsError
 
         if self.is_practice:
-            # Whoever listens on this machine is not AWS: it never gets credentials of the user's.
-            return boto3.Session("practice", "practice", region_name=self.region or PRACTICE_REGION)
+            return nobody(self.region or PRACTICE_REGION)
         session = boto3.Session(profile_name=self.profile, region_name=self.region)
         credentials = session.get_credentials()
         if credentials is None:
@@ -223,6 +224,21 @@ class Access:
 
         core.register_component("credential_provider", bc.CredentialResolver([Role()]))
         return boto3.Session(botocore_session=core), assumed
+
+
+def nobody(region: str) -> Any:
+    """Give a boto3 session that knows nothing of the user: for what listens on this machine.
+
+    Whoever that is, it is not AWS: it never gets credentials of the user's, and nothing in the
+    user's AWS configuration can stand in its way.
+    """
+    import boto3
+    import botocore.session
+
+    nothing = (None, None, None, None)
+    files = {name: (None, None, os.devnull, None) for name in ("config_file", "credentials_file")}
+    core = botocore.session.Session(session_vars={"profile": nothing, **files})
+    return boto3.Session("practice", "practice", region_name=region, botocore_session=core)
 
 
 def _forget_if_changed() -> None:

@@ -53,6 +53,14 @@ def test_nobody_on_this_machine_gets_the_users_credentials(aws_credentials, url)
     assert named._get_credentials().access_key == aws_credentials.key
 
 
+def test_the_users_profile_and_proxy_do_not_stand_in_the_way(
+    aws_credentials, aws_server, monkeypatch
+):
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert "Buckets" in aws.Access(endpoint_url=aws_server).client("s3").list_buckets()
+
+
 def test_new_credentials_are_used_at_once(aws_credentials, monkeypatch):
     access = aws.Access(region="eu-west-1")
     first = access.client("s3")
