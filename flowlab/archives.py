@@ -128,15 +128,13 @@ class Archive:
         columns = [c for c in schema.IDENTITY if any(c in t.column_names for t in tables)]
         return frames.to_frame(tables, columns or ["interface_id", "log_status", "start", "end"])
 
-    def load(self, job: Job, progress: bool = True) -> Iterator[Part]:
-        """Give the records of a period as parts, file by file; `read_flows` puts them together."""
-        if self._store is None:
-            from flowlab.reading import load
-            from flowlab.sources import files
+    @property
+    def ours(self) -> bool:
+        """Whether flowlab wrote it, so that its records need no further checks."""
+        return self._store is not None
 
-            for parts in load(files.find(self.files), job, "collect", progress):
-                yield from parts
-            return
+    def load(self, job: Job) -> Iterator[Part]:
+        """Give the records of a period as parts, file by file; `read_flows` puts them together."""
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             yield from pool.map(lambda path: self._part(path, job), self.files)
 
@@ -185,8 +183,7 @@ class Archive:
     def _scan(self, shape: pa.Schema, paths: Sequence[Path]) -> str:
         names = dict(zip(columnar.field_names(shape.names), shape.names, strict=True))
         # What flowlab wrote has the right types; as bare columns, a period prunes row groups.
-        ours = self._store is not None
-        chosen = ",\n  ".join(_name(c) if ours else _typed(c, names[c], shape) for c in names)
+        chosen = ",\n  ".join(_name(c) if self.ours else _typed(c, names[c], shape) for c in names)
         listed = ", ".join(_text(str(path)) for path in paths)
         scan = f"SELECT\n  {chosen}\nFROM read_parquet([{listed}], hive_partitioning = false)"
         if "log_status" in names:

@@ -11,8 +11,9 @@ from typing import Any
 from flowlab import schema
 from flowlab.archives import Archive
 from flowlab.errors import FlowlabError, SourceError
+from flowlab.fetching import load
 from flowlab.ledger import UNREAD, FileEntry, Ledger
-from flowlab.reading import epoch, fill, load, unlisted
+from flowlab.reading import epoch, fill, unlisted
 from flowlab.settling import Job, Part
 from flowlab.sources.items import Item, Listing
 from flowlab.sources.places import as_place, survey

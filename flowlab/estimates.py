@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowlab.errors import FlowlabError
-from flowlab.reading import epoch, load
+from flowlab.fetching import load
+from flowlab.reading import epoch
 from flowlab.settling import Job
 from flowlab.sources.items import Item
 from flowlab.sources.places import as_place, survey

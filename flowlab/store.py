@@ -53,7 +53,7 @@ class Store:
     @staticmethod
     def is_one(folder: Path) -> bool:
         """Whether this folder is an archive that flowlab wrote."""
-        return (folder / "commits").is_dir()
+        return (folder / "commits").is_dir() and (folder / "records").is_dir()
 
     @property
     def files(self) -> list[Path]:

@@ -59,6 +59,12 @@ def test_read_from_the_archive_is_read_from_the_source(logs, kept, options):
     assert set(ledger.files["origin"]) == {"archive"}
 
 
+def test_the_folder_of_an_archive_is_read_as_the_archive(kept):
+    by_folder, ledger = fl.read_flows(str(kept.folder), progress=False, **PERIOD)
+    pd.testing.assert_frame_equal(by_folder, fl.read_flows(kept, progress=False, **PERIOD)[0])
+    assert ledger.notices == []
+
+
 @pytest.mark.parametrize(
     ("question", "options"),
     [
@@ -116,7 +122,7 @@ def _nothing_is_opened(monkeypatch):
     def fail(group, job):
         pytest.fail(f"opened {[item.name for item in group]}")
 
-    monkeypatch.setattr("flowlab.reading.load_group", fail)
+    monkeypatch.setattr("flowlab.fetching.load_group", fail)
 
 
 def test_asked_again_nothing_is_fetched(logs, kept, monkeypatch):
@@ -400,7 +406,7 @@ def test_what_is_under_way_is_bounded(monkeypatch):
     import io
     import threading
 
-    from flowlab import reading
+    from flowlab import fetching
     from flowlab.settling import Job
 
     opened, most, lock = [0], [0], threading.Lock()
@@ -412,7 +418,7 @@ def test_what_is_under_way_is_bounded(monkeypatch):
 
     items = [Item(f"x://{n}", 0, fetch, remote=True) for n in range(2_000)]
     done = 0
-    for parts in reading.load(items, Job(), progress=False):
+    for parts in fetching.load(items, Job(), progress=False):
         done += len(parts)
         with lock:
             most[0] = max(most[0], opened[0] - done)

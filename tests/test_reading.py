@@ -533,7 +533,7 @@ def test_progress_is_silent_for_quick_reads(capfd):
 
 
 def test_an_interrupt_stops_at_once(tmp_path, monkeypatch):
-    from flowlab import reading
+    from flowlab import fetching
 
     (tmp_path / "a.log").write_bytes(text(GOOD))
     released = threading.Event()
@@ -545,7 +545,7 @@ def test_an_interrupt_stops_at_once(tmp_path, monkeypatch):
     def interrupt(self, timeout=None):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(reading, "load_group", slow)
+    monkeypatch.setattr(fetching, "load_group", slow)
     monkeypatch.setattr("concurrent.futures.Future.result", interrupt)
     with pytest.raises(KeyboardInterrupt):
         fl.read_flows(tmp_path, progress=False)
