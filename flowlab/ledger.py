@@ -167,7 +167,8 @@ class Ledger:
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self._told())
         caption = html.escape(self._headline())
         return (
-            f"<table class='flowlab-ledger'><caption style='text-align:left'>{caption}</caption>"
+            "<table class='flowlab-ledger'>"
+            f"<caption style='text-align:left;white-space:nowrap'>{caption}</caption>"
             f"<tbody>{rows}</tbody></table><ul>{notes}</ul>"
         )
 

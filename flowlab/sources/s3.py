@@ -34,6 +34,8 @@ class S3:
         Folder, at any level: above ``AWSLogs`` or inside of it; or one object's key.
     accounts, regions, flow_log_ids : str or sequence of str, optional
         Only these, by the names of folders and files; what these do not tell is kept.
+    requester_pays : bool
+        Agree to pay for requests and transfer, as a bucket of somebody else's may demand.
     profile, region, role_arn, endpoint_url : str, optional
         As whom and where to ask: see `flowlab.sources.aws.Access`.
 
@@ -54,6 +56,7 @@ class S3:
         accounts: str | Iterable[str] | None = None,
         regions: str | Iterable[str] | None = None,
         flow_log_ids: str | Iterable[str] | None = None,
+        requester_pays: bool = False,
         profile: str | None = None,
         region: str | None = None,
         role_arn: str | None = None,
@@ -68,6 +71,7 @@ class S3:
         self.accounts = _names("accounts", accounts, r"\d{12}", "111122223333")
         self.regions = _names("regions", regions, r"[a-z]{2,}(-[a-z]+)+-\d+", "eu-west-1")
         self.flow_log_ids = _names("flow_log_ids", flow_log_ids, r"fl-[0-9a-z]+", "fl-0a1b2c3d")
+        self.requester_pays = requester_pays
         self.access = aws.Access(profile, region, role_arn, endpoint_url)
 
     @classmethod
@@ -93,11 +97,22 @@ class S3:
             "flow_log_ids": self.flow_log_ids,
         }
         told = {name: sorted(values) if values else None for name, values in asked.items()}
-        return {"bucket": self.bucket, "prefix": self.prefix, **told, **self.access.options()}
+        return {
+            "bucket": self.bucket,
+            "prefix": self.prefix,
+            **told,
+            "requester_pays": self.requester_pays,
+            **self.access.options(),
+        }
+
+    @property
+    def _terms(self) -> dict[str, str]:
+        """What every request says of who pays."""
+        return {"RequestPayer": "requester"} if self.requester_pays else {}
 
     def _key(self) -> tuple[Any, ...]:
         asked = (self.accounts, self.regions, self.flow_log_ids)
-        return (self.bucket, self.prefix, *asked, self.access)
+        return (self.bucket, self.prefix, *asked, self.requester_pays, self.access)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, S3) and self._key() == other._key()
@@ -113,6 +128,7 @@ class S3:
                  ("flow_log_ids", self.flow_log_ids)]  # fmt: skip
         inside = [repr(self.bucket), *([repr(self.prefix)] if self.prefix else [])]
         inside += [f"{name}={sorted(values)}" for name, values in asked if values]
+        inside += ["requester_pays=True"] if self.requester_pays else []
         who = repr(self.access)[len("Access(") : -1]
         return f"S3({', '.join([*inside, *([who] if who else [])])})"
 
@@ -144,7 +160,7 @@ class S3:
         """
         client, profile = self.access.client("s3", connections=CONNECTIONS), self.access.profile
         asked = Asked(self.accounts, self.regions, self.flow_log_ids, start, end)
-        found = Walk(client, self.bucket, self._root, asked).run()
+        found = Walk(client, self.bucket, self._root, asked, self._terms).run()
         if found.errors and not found.seen:
             folder, error = found.errors[0]
             where = f"listing s3://{self.bucket}/{folder}"
@@ -190,7 +206,7 @@ class S3:
 
     def _item(self, entry: Object) -> Item:
         name = f"s3://{self.bucket}/{entry.key}"
-        opener = _Fetch(self.access, self.bucket, entry)
+        opener = _Fetch(self.access, {"Bucket": self.bucket, **self._terms}, entry)
         return Item(name, entry.size, opener, f"{name}#{entry.etag}", remote=True)
 
     def read_policy(self, kms_key: str | None = None) -> dict[str, Any]:
@@ -248,7 +264,7 @@ class _Fetch:
     """Gets one object, as it was when it was listed."""
 
     access: aws.Access
-    bucket: str
+    request: dict[str, str]  # the bucket, and who pays
     entry: Object
 
     def __call__(self) -> BinaryIO:
@@ -275,7 +291,7 @@ class _Fetch:
     def _ask(self) -> Any:
         """Ask for the object; its body is still to come."""
         client = self.access.client("s3", connections=CONNECTIONS)
-        wanted = {"Bucket": self.bucket, "Key": self.entry.key}
+        wanted = {**self.request, "Key": self.entry.key}
         if self.entry.etag:
             wanted["IfMatch"] = f'"{self.entry.etag}"'
         problem = ""
@@ -297,7 +313,7 @@ class _Fetch:
 
     def _changed(self, client: Any) -> str:
         try:
-            now = client.head_object(Bucket=self.bucket, Key=self.entry.key)
+            now = client.head_object(**self.request, Key=self.entry.key)
         except Exception as error:  # noqa: BLE001
             if aws.code(error) in ("404", "NoSuchKey", "NotFound"):
                 return "it was deleted between listing and reading"

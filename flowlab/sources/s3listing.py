@@ -60,10 +60,20 @@ class Walk:
         Where to begin: "", a folder with a slash at the end, or the beginning of a name.
     asked : Asked
         What is wanted.
+    terms : dict, optional
+        Further arguments of every request.
     """
 
-    def __init__(self, client: Any, bucket: str, root: str, asked: s3keys.Asked) -> None:
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        root: str,
+        asked: s3keys.Asked,
+        terms: dict[str, str] | None = None,
+    ) -> None:
         self._client, self._bucket, self._root, self._asked = client, bucket, root, asked
+        self._terms = terms or {}
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="flowlab-list")
         self._running: dict[Future[_Part], str] = {}
@@ -159,7 +169,7 @@ class Walk:
 
     def _pages(self, folder: str, by_level: bool) -> Iterator[Any]:
         """List page by page, leaping over names that are not wanted; each key at most once."""
-        request: dict[str, str] = {"Bucket": self._bucket, "Prefix": folder}
+        request: dict[str, str] = {"Bucket": self._bucket, "Prefix": folder, **self._terms}
         if by_level:
             request["Delimiter"] = "/"
         after: dict[str, str] = {}

@@ -240,3 +240,22 @@ def test_lines_that_fit_two_formats_are_refused_and_not_guessed():
     told = parse_carefully(b"10.0.0.1 10.0.0.2 5\nACCEPT 10.0.0.1 10.0.0.2\n", apart)
     assert [t.num_rows for t in told.tables] == [1, 1]
     assert not told.rejected
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_who_pays_is_said_in_every_request(filled, at, pays):
+    said = []
+
+    def note(params, **_):
+        said.append(params.get("RequestPayer"))
+
+    place = at(filled.name, requester_pays=pays)
+    assert ("requester_pays=True" in repr(place)) is pays
+    assert place.options()["requester_pays"] is pays
+    for operation in ("ListObjectsV2", "GetObject"):
+        filled.client.meta.events.register(f"provide-client-params.s3.{operation}", note)
+    fl.read_flows(place, progress=False)
+    for operation in ("ListObjectsV2", "GetObject"):
+        filled.client.meta.events.unregister(f"provide-client-params.s3.{operation}", note)
+    assert len(said) > 24
+    assert set(said) == {"requester" if pays else None}
