@@ -237,6 +237,19 @@ def test_frames_people_make_themselves_are_welcome():
     assert fl.totals(flows)["first_start"].item() == pd.Timestamp("2026-09-01", tz="UTC")
 
 
+@pytest.mark.parametrize(
+    "type_", ["datetime64[ns]", "datetime64[us, UTC]", "timestamp[ms][pyarrow]"]
+)
+def test_times_of_any_kind_are_understood(type_):
+    plain = _flows({"start": 1788222600}, {"start": 1788226200, "end": 1788226200})
+    naive = plain["start"].dt.tz_localize(None)
+    as_given = plain["start"] if "UTC" in type_ else naive
+    own = plain.assign(start=as_given.astype(type_), end=as_given.astype(type_))
+    pd.testing.assert_frame_equal(
+        fl.traffic_over_time(own, every="1h"), fl.traffic_over_time(plain, every="1h")
+    )
+
+
 # ------------------------------------------------------------------ errors
 def test_all_missing_fields_are_named_at_once_with_their_version():
     flows, _ = read(b"srcaddr dstaddr bytes\n10.0.0.1 10.0.0.2 1\n")
