@@ -83,8 +83,10 @@ def _with_epochs(flows: pd.DataFrame) -> pd.DataFrame:
     epochs: dict[str, Any] = {}
     for name in ("start", "end"):
         if name in flows and pd.api.types.is_datetime64_any_dtype(flows[name].dtype):
-            # People's own frames may have times without a zone (UTC then), or finer ones.
-            seconds = pd.to_datetime(flows[name], utc=True).dt.as_unit("s")
+            seconds = flows[name]
+            if seconds.dtype != pd.DatetimeTZDtype("s", "UTC"):
+                # People's own frames may have times without a zone (UTC then), or finer ones.
+                seconds = pd.to_datetime(seconds, utc=True).dt.as_unit("s")
             whole = seconds.astype("int64")
             epochs[name] = whole.astype("Int64").mask(seconds.isna()) if seconds.hasnans else whole
     return flows.assign(**epochs) if epochs else flows
