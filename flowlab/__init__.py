@@ -33,7 +33,6 @@ _HOME = {
     "S3": "flowlab.sources.s3",
     "CloudWatch": "flowlab.sources.cloudwatch",
     "FlowlabError": "flowlab.errors",
-    "FlowLogWarning": "flowlab.errors",
 }
 _MODULES = ("plots",)
 

@@ -20,7 +20,6 @@ from flowlab.sources.places import as_place, survey
 from flowlab.store import Commit, Store
 
 _ROWS = 1_000_000  # in memory before they are written
-_LOOK_BACK = 2 * 86_400  # AWS delivers late: days that refresh() lists again
 
 
 def archive(
@@ -71,7 +70,7 @@ def archive(
     """
     said = {"source": _remember(source), "start": epoch(start, "start"), "end": epoch(end, "end")}
     said["log_format"] = schema.parse_log_format(log_format) if log_format is not None else None
-    return _archive(source, Path(folder).expanduser(), said, said["start"], progress)
+    return _archive(source, Path(folder).expanduser(), said, progress)
 
 
 def refresh(folder: str | os.PathLike[str], *, progress: bool = True) -> Archive:
@@ -80,8 +79,8 @@ def refresh(folder: str | os.PathLike[str], *, progress: bool = True) -> Archive
     Parameters
     ----------
     folder : path
-        An archive that `archive` made. The last two days it holds are listed again, as AWS
-        delivers late; what is older is taken as complete.
+        An archive that `archive` made. What it came from is listed again from its first moment
+        on: AWS delivers late, and an earlier run may have been refused something.
     progress : bool
         Show a progress bar when it takes more than a second.
 
@@ -99,32 +98,25 @@ def refresh(folder: str | os.PathLike[str], *, progress: bool = True) -> Archive
         raise SourceError(
             f"{path}: there is no archive to refresh.", fix="make one: fl.archive(source, folder)."
         )
-    entries = [e for e in Store(path).items.values() if e.last_end is not None]
-    latest = max((e.last_end for e in entries if e.last_end is not None), default=None)
     result = None
     for said in _distinct(commit.source for commit in commits):
-        since = [t for t in (said["start"], latest and latest - _LOOK_BACK) if t is not None]
-        result = _archive(
-            _recall(said["source"]), path, said | {"end": None}, max(since, default=None), progress
-        )
+        result = _archive(_recall(said["source"]), path, said | {"end": None}, progress)
     assert result is not None  # noqa: S101 (there is a commit)
     return result
 
 
-def _archive(
-    source: Any, folder: Path, said: dict[str, Any], since: int | None, progress: bool
-) -> Archive:
+def _archive(source: Any, folder: Path, said: dict[str, Any], progress: bool) -> Archive:
     store = Store(folder)
     job = Job(formats=(tuple(said["log_format"]),) if said["log_format"] else ())
     ledger = Ledger()
     with store.writing():
-        listing = survey(source, since, said["end"])
+        listing = survey(source, said["start"], said["end"])
         todo = _missing(listing, store, job, ledger)
         for problem in listing.problems:
             fill(ledger, [unlisted(problem)])
         ledger.notices += listing.notices
         for parts in _batches(list(todo.values()), job, progress):
-            _commit(parts, todo, store, said, ledger)
+            _commit(parts, todo, job, store, said, ledger)
     return Archive(folder, ledger)
 
 
@@ -182,6 +174,7 @@ def _batches(items: Sequence[Item], job: Job, progress: bool) -> Iterator[list[P
 def _commit(
     parts: Sequence[Part],
     todo: dict[str, Item],
+    job: Job,
     store: Store,
     said: dict[str, Any],
     ledger: Ledger,
@@ -192,7 +185,6 @@ def _commit(
     account = Ledger()
     fill(account, had)
     tables = [t for part in had for t in (part.records, part.no_traffic) if t is not None]
-    job = Job(formats=(tuple(said["log_format"]),) if said["log_format"] else ())
     commit = Commit(
         items={_key(todo[e.file], job): dataclasses.asdict(e) for e in account.entries},
         rejected=account.listed,

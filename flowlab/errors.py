@@ -59,10 +59,6 @@ class MissingExtraError(FlowlabError, ImportError):
     """An optional package is not installed."""
 
 
-class FlowLogWarning(UserWarning):
-    """The records can be used, but something about them is incomplete."""
-
-
 def unknown_name(what: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Build the error for a name that is not known, offering the nearest ones."""
     names = sorted(known)

@@ -25,7 +25,6 @@ import pyarrow as pa
 from flowlab import schema
 from flowlab.parsing import values
 
-UTC_SECONDS = pd.DatetimeTZDtype("s", "UTC")
 _NO_TIME = np.iinfo(np.int64).min  # how numpy writes NaT
 
 

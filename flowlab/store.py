@@ -93,6 +93,8 @@ class Store:
                 f"{self.folder}: another process is archiving into this folder.",
                 fix="wait until it is done; what it archives is not fetched again.",
             ) from None
+        except FlowlabError:
+            raise  # some of ours are OSErrors too: a source that is not there, a refused sign-in
         except OSError as problem:
             raise FlowlabError(
                 f"{self.folder}: the archive could not be written: {problem.strerror or problem}.",

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -217,6 +217,34 @@ def test_a_stream_cannot_be_archived(tmp_path):
 
     with pytest.raises(FlowlabError, match="could not be found again"):
         fl.archive(io.BytesIO(GOOD), tmp_path / "archive", progress=False)
+
+
+def test_refresh_gets_what_an_earlier_run_was_refused_however_old(tmp_path, monkeypatch):
+    from flowlab.sources import files
+    from flowlab.sources.aws import UnreadableError
+
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    old = GOOD.replace(b"1788222600", b"1700000000").replace(b"1788222631", b"1700000031")
+    (logs / "a.log").write_bytes(text(HEADER, old))
+    (logs / "b.log").write_bytes(text(HEADER, GOOD))
+
+    def refused():
+        raise UnreadableError("AccessDenied")
+
+    find = files.find
+    with monkeypatch.context() as once:
+        items = [replace(i, open=refused) if "a.log" in i.name else i for i in find(logs)]
+        once.setattr(files, "find", lambda _: items)
+        assert not fl.archive(logs, tmp_path / "archive", progress=False).ledger.complete
+    archive = fl.refresh(tmp_path / "archive", progress=False)
+    assert archive.ledger.complete
+    assert archive.rows == 2
+
+
+def test_a_source_that_is_not_there_is_not_a_full_disk(tmp_path):
+    with pytest.raises(SourceError, match="there is no such file or folder"):
+        fl.archive(tmp_path / "nowhere", tmp_path / "archive", progress=False)
 
 
 def test_nothing_to_refresh(tmp_path):
