@@ -226,15 +226,17 @@ def test_refresh_gets_what_an_earlier_run_was_refused_however_old(tmp_path, monk
     logs = tmp_path / "logs"
     logs.mkdir()
     old = GOOD.replace(b"1788222600", b"1700000000").replace(b"1788222631", b"1700000031")
-    (logs / "a.log").write_bytes(text(HEADER, old))
-    (logs / "b.log").write_bytes(text(HEADER, GOOD))
+    # Named as AWS does, so that a look-back of days would pass the old one over.
+    named = "000123456789_vpcflowlogs_eu-west-1_fl-0a_{}_0a1b2c3d.log"
+    (logs / named.format("20231114T2210Z")).write_bytes(text(HEADER, old))
+    (logs / named.format("20260901T0030Z")).write_bytes(text(HEADER, GOOD))
 
     def refused():
         raise UnreadableError("AccessDenied")
 
     find = files.find
     with monkeypatch.context() as once:
-        items = [replace(i, open=refused) if "a.log" in i.name else i for i in find(logs)]
+        items = [replace(i, open=refused) if "2023" in i.name else i for i in find(logs)]
         once.setattr(files, "find", lambda _: items)
         assert not fl.archive(logs, tmp_path / "archive", progress=False).ledger.complete
     archive = fl.refresh(tmp_path / "archive", progress=False)
