@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MEASURES = ("flow_records", "packets", "bytes")
-_NEVER_NULL = {
-    *MEASURES, "bytes_sent", "bytes_received", "accepted", "rejected", "interfaces", "share",
+_NEVER_NULL = frozenset({
+    *MEASURES, "bytes_sent", "bytes_received", "bytes_a_to_b", "bytes_b_to_a", "accepted",
+    "rejected", "interfaces", "peers", "peers_sent_to", "peers_heard_from", "share",
     "cumulative_share",
-}  # fmt: skip
+})  # fmt: skip
 
 P = ParamSpec("P")
 
@@ -35,6 +36,7 @@ class Question:
 
     query: exp.Query
     finish: Callable[[pd.DataFrame], pd.DataFrame] = lambda answer: answer
+    never_null: frozenset[str] = _NEVER_NULL  # these are numpy's, all others nullable
 
 
 def question(
@@ -46,7 +48,7 @@ def question(
     def ask(flows: Any, /, *args: P.args, **options: P.kwargs) -> pd.DataFrame:
         table = as_table(flows)
         built = builder(table, *args, **options)
-        return built.finish(_to_pandas(table.run(built.query)))
+        return built.finish(_to_pandas(table.run(built.query), built.never_null))
 
     ask.builder = builder  # type: ignore[attr-defined]
     return ask
@@ -86,14 +88,14 @@ def sql(asked: Callable[..., pd.DataFrame], flows: Any, **options: Any) -> str:
     return builder(table, **options).query.sql(dialect=table.dialect, pretty=True)  # type: ignore[no-any-return]
 
 
-def _to_pandas(answer: pa.Table) -> pd.DataFrame:
+def _to_pandas(answer: pa.Table, never_null: frozenset[str]) -> pd.DataFrame:
     """Keys keep their nullable types; measures and shares, which are never null, are numpy's."""
     import pyarrow as pa
 
     columns: dict[str, Any] = {}
     for name in answer.column_names:
         values = answer.column(name)
-        if name in _NEVER_NULL:
+        if name in never_null:
             columns[name] = values.to_numpy()
             continue
         if pa.types.is_dictionary(values.type):

@@ -14,8 +14,8 @@ from sqlglot import exp
 
 from flowlab import clauses as build
 from flowlab.asking import MEASURES, Question, question, with_times
-from flowlab.errors import FlowlabError, unknown_name
-from flowlab.reading import epoch
+from flowlab.errors import FlowlabError
+from flowlab.options import measures_of, period_of, rows, seconds_of, sums
 from flowlab.tables import Table, require
 
 _MOST_CELLS = 5_000_000
@@ -54,7 +54,7 @@ def totals(table: Table, *, start: Any = None, end: Any = None) -> Question:
         wanted.append(build.named(exp.Min(this=build.column("start")), "first_start"))
     if "end" in have:
         wanted.append(build.named(exp.Max(this=build.column("end")), "last_end"))
-    query = exp.select(*wanted).from_(build.flows()).where(*_period(table, "totals", start, end))
+    query = exp.select(*wanted).from_(build.flows()).where(*period_of(table, "totals", start, end))
     return Question(query, lambda answer: with_times(answer, ["first_start", "last_end"]))
 
 
@@ -107,14 +107,14 @@ def breakdown(
     keys = [by] if isinstance(by, str) else list(by)
     if not keys:
         raise FlowlabError("breakdown needs a column to group by.", fix='pass by="protocol", say.')
-    measures = _measures(table, "breakdown", rank_by, keys)
+    measures = measures_of(table, "breakdown", rank_by, keys)
     grouped = (
-        exp.select(*(build.column(k) for k in keys), *_sums(measures))
+        exp.select(*(build.column(k) for k in keys), *sums(measures))
         .from_(build.flows())
-        .where(*_period(table, "breakdown", start, end))
+        .where(*period_of(table, "breakdown", start, end))
         .group_by(*(build.column(k) for k in keys))
     )
-    return Question(build.ranked(grouped, keys, measures, rank_by, _rows(n)))
+    return Question(build.ranked(grouped, keys, measures, rank_by, rows(n)))
 
 
 @question
@@ -166,9 +166,9 @@ def top_talkers(
     3
     """
     ends = ("pkt_srcaddr", "pkt_dstaddr") if packet_level else ("srcaddr", "dstaddr")
-    measures = _measures(table, "top_talkers", rank_by, ends)
+    measures = measures_of(table, "top_talkers", rank_by, ends)
     carried = [m for m in measures if m != "flow_records"]
-    period = _period(table, "top_talkers", start, end)
+    period = period_of(table, "top_talkers", start, end)
     sides = []
     for side, name in zip(ends, ("bytes_sent", "bytes_received"), strict=True):
         columns: list[exp.Expr] = [build.named(build.column(side), "addr")]
@@ -180,13 +180,13 @@ def top_talkers(
         sides.append(exp.select(*columns).from_(build.flows()).where(*period))
     parts = ["bytes_sent", "bytes_received"] if "bytes" in carried else []
     grouped = (
-        exp.select(build.column("addr"), *_sums([*measures, *parts]))
+        exp.select(build.column("addr"), *sums([*measures, *parts]))
         .from_(exp.union(*sides, distinct=False).subquery("ends"))
         .group_by(build.column("addr"))
     )
     everything = exp.Window(this=exp.Sum(this=build.column(rank_by)))
     half = exp.paren(everything / build.number(2))  # each record stands in two rows
-    query = build.ranked(grouped, ["addr"], [*measures, *parts], rank_by, _rows(n), half)
+    query = build.ranked(grouped, ["addr"], [*measures, *parts], rank_by, rows(n), half)
     return Question(query)
 
 
@@ -240,11 +240,11 @@ def traffic_over_time(
     >>> int(hours["bytes"].sum()) == int(flows["bytes"].sum())
     True
     """
-    seconds = _seconds(every)
+    seconds = seconds_of(every)
     keys = [] if by is None else [by] if isinstance(by, str) else list(by)
     require(table, ["start", *(["end"] if spread else []), *keys], "traffic_over_time")
     measures = [m for m in MEASURES[1:] if m in table.columns]
-    period = _period(table, "traffic_over_time", start, end)
+    period = period_of(table, "traffic_over_time", start, end)
     parts = build.in_steps(keys, measures, seconds, spread, period)
     steps = (
         exp.select(
@@ -259,57 +259,6 @@ def traffic_over_time(
         *(exp.Ordered(this=build.column(c), desc=False, nulls_first=False) for c in ("time", *keys))
     )
     return Question(ordered, lambda answer: _without_gaps(answer, keys, seconds))
-
-
-def _seconds(every: str) -> int:
-    try:
-        step = pd.Timedelta(every)
-        whole = step == step.floor("s")
-    except (ValueError, TypeError) as problem:
-        raise FlowlabError(
-            f"every={every!r} is not a width of time.", fix='write it like "30s", "5min" or "1h".'
-        ) from problem
-    if not whole or step < pd.Timedelta("1s"):
-        raise FlowlabError(
-            f"every={every!r} is not a whole number of seconds.",
-            "flow records have times in whole seconds.",
-            'use "1s" or more.',
-        )
-    return int(step.total_seconds())
-
-
-def _measures(table: Table, asked_by: str, rank_by: str, keys: Sequence[str]) -> list[str]:
-    if rank_by not in MEASURES:
-        raise unknown_name(f"{asked_by}: rank_by =", rank_by, MEASURES)
-    require(table, keys, asked_by)
-    if rank_by != "flow_records":
-        require(table, [rank_by], asked_by, "rank by flow_records, which every format has, or ")
-    return [m for m in MEASURES if m == "flow_records" or m in table.columns]
-
-
-def _sums(measures: Sequence[str]) -> list[exp.Expr]:
-    return [
-        build.named(
-            exp.Count(this=exp.Star()) if m == "flow_records" else build.total(build.column(m)), m
-        )
-        for m in measures
-    ]
-
-
-def _period(table: Table, asked_by: str, start: Any, end: Any) -> list[exp.Expr]:
-    first, last = epoch(start, "start"), epoch(end, "end")
-    if first is None and last is None:
-        return []
-    require(table, ["start"], asked_by)
-    return build.in_period(first, last)
-
-
-def _rows(n: int | None) -> int | None:
-    if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 1):
-        raise FlowlabError(
-            f"n={n!r} is not a number of rows.", fix="pass 1 or more, or None for all."
-        )
-    return n
 
 
 def _without_gaps(answer: pd.DataFrame, keys: Sequence[str], seconds: int) -> pd.DataFrame:
