@@ -102,12 +102,24 @@ def _share(part: exp.Expr, whole: exp.Expr) -> exp.Expr:
     )
 
 
+def largest_groups(key: str, measure: str, n: int, conditions: Sequence[exp.Expr]) -> exp.Select:
+    """Name the n largest groups of a column, by a measure; ties in the order of the key."""
+    size = exp.Count(this=exp.Star()) if measure == "flow_records" else total(column(measure))
+    order = [
+        exp.Ordered(this=size, desc=True, nulls_first=False),
+        exp.Ordered(this=column(key), desc=False, nulls_first=False),
+    ]
+    groups = exp.select(column(key)).from_(flows()).where(*conditions).group_by(column(key))
+    return groups.order_by(*order).limit(n)
+
+
 def in_steps(
     keys: Sequence[str],
     measures: Sequence[str],
     every: int,
     spread: bool,
     conditions: Sequence[exp.Expr],
+    of: exp.Expr | None = None,
 ) -> exp.Query:
     """One row per record and step of time that its capture window touches.
 
@@ -124,6 +136,8 @@ def in_steps(
         False counts every record whole, in the step in which it starts.
     conditions : sequence of Expr
         Which records.
+    of : Expr, optional
+        What to read instead of the records themselves.
 
     Returns
     -------
@@ -131,6 +145,7 @@ def in_steps(
         keys, step (its number; null where a record has no start), flow_records (1 in the step in
         which the record starts, else 0), measures.
     """
+    of = of or flows()
     start, end = column("start"), column("end")
     first, last = _step(start, every), _step(end, every)
     to_cut = exp.and_(first.neq(last), end > start, end - start <= number(LONGEST_WINDOW))
@@ -139,14 +154,14 @@ def in_steps(
         named(first, "step"),
         named(number(1), "flow_records"),
         *(column(m) for m in measures),
-    ).from_(flows())
+    ).from_(of)
     if not spread:
         return whole.where(*conditions)
     # DuckDB's way to make a row per step; Athena and Spark get theirs beside it when they arrive.
     steps = exp.func("UNNEST", exp.func("RANGE", first, last + number(1)))
     touched = (
         exp.select(*(column(c) for c in (*keys, "start", "end", *measures)), named(steps, "step"))
-        .from_(flows())
+        .from_(of.copy())
         .where(to_cut, *conditions)
     )
     step = column("step")

@@ -16,9 +16,10 @@ from flowlab import clauses as build
 from flowlab.asking import MEASURES, Question, question, with_times
 from flowlab.errors import FlowlabError
 from flowlab.options import measures_of, period_of, rows, seconds_of, sums
-from flowlab.tables import Table, require
+from flowlab.tables import RELATION, Table, require
 
 _MOST_CELLS = 5_000_000
+OTHERS = "(others)"
 
 
 @question
@@ -196,6 +197,7 @@ def traffic_over_time(
     *,
     every: str = "5min",
     by: str | Sequence[str] | None = None,
+    n: int | None = None,
     spread: bool = True,
     start: Any = None,
     end: Any = None,
@@ -211,6 +213,9 @@ def traffic_over_time(
         midnight UTC.
     by : str or sequence of str, optional
         Columns to split each step by.
+    n : int, optional
+        Groups to keep, the largest by bytes over the period; all others are summed up in one
+        group, "(others)". With one column in `by` only, which becomes text; null is a group.
     spread : bool
         Spread a record's bytes and packets evenly over its seconds from start to end, as it is a
         window and not an instant; the total is conserved to the byte. False counts all of it at
@@ -245,7 +250,8 @@ def traffic_over_time(
     require(table, ["start", *(["end"] if spread else []), *keys], "traffic_over_time")
     measures = [m for m in MEASURES[1:] if m in table.columns]
     period = period_of(table, "traffic_over_time", start, end)
-    parts = build.in_steps(keys, measures, seconds, spread, period)
+    of = _fewer_groups(table, keys, measures, n, period) if n is not None else None
+    parts = build.in_steps(keys, measures, seconds, spread, period, of)
     steps = (
         exp.select(
             build.named(build.column("step") * build.number(seconds), "time"),
@@ -259,6 +265,39 @@ def traffic_over_time(
         *(exp.Ordered(this=build.column(c), desc=False, nulls_first=False) for c in ("time", *keys))
     )
     return Question(ordered, lambda answer: _without_gaps(answer, keys, seconds))
+
+
+def _fewer_groups(
+    table: Table, keys: Sequence[str], measures: Sequence[str], n: int, period: list[exp.Expr]
+) -> exp.Expr:
+    """Read the records with all but the largest groups under one name."""
+    rows(n)
+    if len(keys) != 1:
+        raise FlowlabError(
+            f"traffic_over_time: n={n} keeps the largest groups of one column.",
+            fix='pass one column, such as by="srcaddr", or leave n out.',
+        )
+    (key,) = keys
+    measure = "bytes" if "bytes" in measures else "flow_records"
+    largest = build.largest_groups(key, measure, n, period)
+    kept = largest.subquery("largest")
+    word = exp.cast(build.column(key, RELATION), "VARCHAR")
+    # Null-safe: records without a value are a group like any other.
+    among = exp.Exists(
+        this=exp.select("1")
+        .from_(kept)
+        .where(
+            exp.NullSafeEQ(
+                this=build.column(key, "largest"), expression=build.column(key, RELATION)
+            )
+        )
+    )
+    named = exp.Case().when(among, word).else_(exp.Literal.string(OTHERS))
+    carried = [c for c in ("start", "end", *measures) if c in table.columns]
+    chosen = exp.select(
+        *(build.column(c, RELATION) for c in carried), build.named(named, key)
+    ).from_(build.flows())
+    return chosen.subquery("grouped")
 
 
 def _without_gaps(answer: pd.DataFrame, keys: Sequence[str], seconds: int) -> pd.DataFrame:

@@ -295,3 +295,22 @@ def test_too_many_steps_are_refused_with_a_way_out():
     flows = _flows({"start": 0, "end": 0}, {})
     with pytest.raises(FlowlabError, match="wider every="):
         fl.traffic_over_time(flows, every="1s")
+
+
+@pytest.mark.parametrize("by", ["srcaddr", "dstport", "instance_id"])
+def test_all_but_the_largest_groups_are_one_and_nothing_is_lost(sample, by):
+    got = fl.traffic_over_time(sample, every="1h", by=by, n=3)
+    largest = fl.breakdown(sample, by, n=3)
+    names = [None if pd.isna(name) else str(name) for name in largest[by]]
+    sums = {
+        None if pd.isna(name) else name: size
+        for name, size in got.groupby(by, dropna=False)["bytes"].sum().items()
+    }
+    assert [sums[name] for name in names] == largest["bytes"].tolist()
+    assert sums["(others)"] == int(sample["bytes"].sum()) - sum(largest["bytes"])
+    assert got["flow_records"].sum() == len(sample)
+
+
+def test_the_largest_groups_are_of_one_column(sample):
+    with pytest.raises(FlowlabError, match="largest groups of one column"):
+        fl.traffic_over_time(sample, by=["action", "protocol"], n=3)
