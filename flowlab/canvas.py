@@ -25,7 +25,7 @@ STROKES = ("-", "--", "-.", ":", "-", "--", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "+++", "ooo")
 # Laid over whatever style is on, for the figures we make ourselves.
-_STYLE: dict[str, Any] = {
+STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
@@ -55,7 +55,7 @@ def drawing_on(ax: Axes | None, size: tuple[float, float]) -> Iterator[Axes]:
     if ax is not None:
         yield ax
         return
-    with mpl.rc_context(_STYLE):  # type: ignore[arg-type]  # its keys are literals
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]  # its keys are literals
         figure, ours = plt.subplots(figsize=size, layout="constrained")
         try:
             yield ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 1 a FlowlabError (its text is on stderr), 130 stopped by Ctrl-C.
+        Exit code: 0 done, 1 a FlowlabError (its text is on stderr), 130 stopped by Ctrl-C;
+        ``flowlab check`` also 1 if something is broken, 2 if nothing is but something is unknown.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     # argparse would mix what follows -- with our own arguments.
@@ -32,13 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words[:at])
     options.passed_on = words[at + 1 :]
     try:
-        options.run(options)
+        return options.run(options) or 0
     except FlowlabError as error:
         print(f"flowlab: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,6 +74,34 @@ def _parser() -> argparse.ArgumentParser:
     )
     read.add_argument("paths", nargs="+", metavar="PATH", help="a file, a folder or s3://...")
     read.set_defaults(run=_read)
+
+    check = commands.add_parser(
+        "check",
+        help="check that flow logs are on, may deliver, and do arrive",
+        description="Check, ENI by ENI, that flow logs are on, may deliver, and do arrive. Reads"
+        " AWS and changes nothing. Exit code: 0 all is well or a warning, 1 something is broken,"
+        " 2 nothing is broken but something could not be known.",
+    )
+    check.add_argument("--vpc", metavar="ID", help="look at this VPC only")
+    check.add_argument("--subnet", metavar="ID", help="look at this subnet only")
+    check.add_argument("--interface", metavar="ID", help="look at this ENI only")
+    check.add_argument(
+        "--region", action="append", metavar="REGION", help="may be repeated; all for every one"
+    )
+    check.add_argument("--profile", help="of the AWS configuration")
+    check.add_argument(
+        "--role-arn", action="append", metavar="ARN", help="role of another account to look into"
+    )
+    check.add_argument("--endpoint-url", metavar="URL", help="of a practice account")
+    check.add_argument(
+        "--snapshot", metavar="PATH", help="judge what was saved, without AWS; or: practice"
+    )
+    check.add_argument("--save", type=Path, metavar="FOLDER", help="keep what AWS answered")
+    check.add_argument(
+        "--anonymize", action="store_true", help="replace ids and names in what is saved"
+    )
+    check.add_argument("--json", action="store_true", help="print the checks as JSON")
+    check.set_defaults(run=_check)
     return parser
 
 
@@ -104,3 +133,30 @@ def _read(options: argparse.Namespace) -> None:
 
     _, ledger = fl.read_flows(options.paths)
     print(ledger)
+
+
+def _check(options: argparse.Namespace) -> int:
+    if options.anonymize and options.save is None:
+        raise FlowlabError(
+            "--anonymize is about what is saved, and nothing is.", fix="add --save FOLDER."
+        )
+    from flowlab.setup.checking import check_setup
+
+    report = check_setup(
+        vpc=options.vpc,
+        subnet=options.subnet,
+        interface=options.interface,
+        regions="all" if options.region == ["all"] else options.region,
+        profile=options.profile,
+        role_arns=options.role_arn,
+        endpoint_url=options.endpoint_url,
+        snapshot=options.snapshot,
+    )
+    # Names and tags may hold what the encoding of a terminal or pipe does not.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    print(report.to_json() if options.json else report)
+    if options.save is not None:
+        saved = report.save(options.save, anonymize=options.anonymize)
+        print(f"what AWS answered is kept in {saved}", file=sys.stderr)
+    return report.exit_code

@@ -219,6 +219,14 @@ def _png(figure: Figure) -> bytes:
 def _folded(table: pd.DataFrame | None) -> str:
     if table is None:
         return ""
+    shown = min(len(table), _MOST_ROWS)
+    cut = f", the first {shown} of {len(table):,} rows" if len(table) > shown else ""
+    title = f"<summary>The numbers as a table{cut}</summary>"
+    return f"<details>{title}{table_html(table)}</details>"
+
+
+def table_html(table: pd.DataFrame) -> str:
+    """Write the first 200 rows of a summary as an HTML table."""
     rows = table.head(_MOST_ROWS)
     head = "".join(
         f"<th scope='col' style='text-align:{_side(str(c))}'>{html.escape(plain_text(str(c)))}</th>"
@@ -228,18 +236,18 @@ def _folded(table: pd.DataFrame | None) -> str:
     for row in rows.itertuples(index=False, name=None):
         cells = zip(map(str, rows.columns), row, strict=True)
         body.append("<tr>" + "".join(_cell(name, value) for name, value in cells) + "</tr>")
-    cut = f", the first {len(rows)} of {len(table):,} rows" if len(table) > len(rows) else ""
-    return (
-        f"<details><summary>The numbers as a table{cut}</summary><table><thead><tr>{head}</tr>"
-        f"</thead><tbody>{''.join(body)}</tbody></table></details>"
-    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
 def _cell(name: str, value: Any) -> str:
-    text = value_text(name, value)
+    return f"<td style='text-align:{_side(name)}'>{html.escape(cell_text(name, value))}</td>"
+
+
+def cell_text(name: str, value: Any) -> str:
+    """Write a value of a table: measures in full, keys in words."""
     if name in MEASURES and not pd.isna(value):
-        text = f"{value:.2%}" if MEASURES[name][1] == "%" else f"{value:,}"
-    return f"<td style='text-align:{_side(name)}'>{html.escape(text)}</td>"
+        return f"{value:.2%}" if MEASURES[name][1] == "%" else f"{value:,}"
+    return value_text(name, value)
 
 
 def _side(name: str) -> str:

@@ -18,8 +18,19 @@ MEASURES = {
     "accepted": ("accepted flow records", "", False),
     "rejected": ("rejected flow records", "", False),
     "interfaces": ("ENIs", "", False),
+    "bytes_a_to_b": ("bytes from a to b", "B", True),
+    "bytes_b_to_a": ("bytes from b to a", "B", True),
+    "peers": ("peers", "", False),
+    "peers_sent_to": ("peers sent to", "", False),
+    "peers_heard_from": ("peers heard from", "", False),
     "share": ("share of the whole", "%", False),
     "cumulative_share": ("cumulative share of the whole", "%", False),
+}
+# Of an earlier period, beside this one's.
+MEASURES |= {
+    f"{name}_before": (f"{words} before", unit, vantage)
+    for name, (words, unit, vantage) in MEASURES.items()
+    if unit != "%"
 }
 VANTAGE = ",\nas recorded at each ENI"
 _PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 51: "AH", 58: "ICMPv6"}

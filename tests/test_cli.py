@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import nbformat
 import pytest
 
 import flowlab
+import flowlab.setup.checking
 from flowlab import cli, lab, rendering
 from flowlab.errors import FlowlabError, MissingExtraError
 
@@ -205,6 +207,69 @@ def test_ctrl_c_is_quiet(monkeypatch):
     assert cli.main(["read", "slow.log"]) == 130
 
 
+# flowlab check
+
+
+def test_check_prints_the_report_and_its_exit_code(capsys):
+    assert cli.main(["check", "--snapshot", "practice"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("Set-up of flow logs (practice account, no AWS)")
+    assert "To fix: " in out
+
+
+def test_check_prints_json_and_keeps_what_aws_answered_apart_from_it(tmp_path, capsys):
+    command = ["check", "--snapshot", "practice", "--json", "--save", str(tmp_path)]
+    assert cli.main(command) == 1
+    printed = capsys.readouterr()
+    rows = json.loads(printed.out)
+    assert rows[0]["status"] == "fail"
+    (kept,) = tmp_path.iterdir()
+    assert printed.err == f"what AWS answered is kept in {kept}\n"
+    assert cli.main(["check", "--snapshot", str(tmp_path), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == rows
+
+
+def test_check_passes_its_options_on(monkeypatch, capsys):
+    from flowlab.setup import checking
+
+    asked = []
+
+    class Report:
+        exit_code = 2
+
+    monkeypatch.setattr(checking, "check_setup", lambda **given: asked.append(given) or Report())
+    command = "check --vpc v --subnet s --interface i --region a --region b --profile p"
+    more = " --role-arn r --role-arn q --endpoint-url http://127.0.0.1:1 --snapshot x"
+    assert cli.main((command + more).split()) == 2
+    assert asked[0] == {
+        "vpc": "v", "subnet": "s", "interface": "i", "regions": ["a", "b"], "profile": "p",
+        "role_arns": ["r", "q"], "endpoint_url": "http://127.0.0.1:1", "snapshot": "x",
+    }  # fmt: skip
+    assert cli.main(["check"]) == 2
+    assert set(asked[1].values()) == {None}
+    cli.main(["check", "--region", "all"])
+    assert asked[2]["regions"] == "all"
+
+
+def test_check_explains_what_does_not_go_together(capsys):
+    assert cli.main(["check", "--snapshot", "practice", "--profile", "p"]) == 1
+    assert "snapshot= cannot go with profile=" in capsys.readouterr().err
+    assert cli.main(["check", "--snapshot", "practice", "--anonymize"]) == 1
+    assert "add --save FOLDER" in capsys.readouterr().err
+
+
+def test_check_prints_names_that_the_encoding_of_a_pipe_lacks(tmp_path):
+    report = flowlab.setup.checking.check_setup(snapshot="practice")
+    text = report.save(tmp_path).read_text("utf-8").replace('"app-2"', '"\u65e5\u672c"')
+    (tmp_path / "setup-9.json").write_text(text, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "flowlab", "check", "--snapshot", str(tmp_path)],
+        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
+    assert r"(\u65e5\u672c)" in done.stdout
+
+
 def test_version_and_help(capsys):
     for option in ("--version", "--help"):
         with pytest.raises(SystemExit) as ended:
@@ -212,7 +277,7 @@ def test_version_and_help(capsys):
         assert ended.value.code == 0
     printed = capsys.readouterr().out
     assert printed.startswith("flowlab 0.")
-    for command in ("lab", "report", "read"):
+    for command in ("lab", "report", "read", "check"):
         assert f"\n    {command} " in printed
 
 

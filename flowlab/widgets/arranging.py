@@ -1,0 +1,164 @@
+"""Where everything of the explorer stands, and the places where it speaks."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ipywidgets as w
+
+from flowlab.widgets.charts import Chart
+from flowlab.widgets.rows import Rows
+from flowlab.widgets.settings import Settings
+from flowlab.widgets.views import VIEWS
+from flowlab.wording import plain_text
+
+# In three columns, from 1024 pixels on; each control with its own line for what is wrong with it.
+_COLUMNS = (
+    ("start", "end", "timezone", "every", "compare"),
+    ("action", "flow_direction", "protocol", "addr", "port", "interface_id", "subnet_id"),
+    ("by", "rank_by", "n", "sort_by", "descending", "page", "rules"),
+)
+# Of JupyterLab, where `flowlab lab` lets a page reach it. Nothing happens elsewhere.
+_INSERT = """
+(() => {{
+  const app = window.jupyterapp;
+  if (!app) return;
+  app.commands.execute('notebook:insert-cell-below').then(() => {{
+    const panel = app.shell.currentWidget;
+    const cell = panel && panel.content && panel.content.activeCell;
+    if (cell && cell.model.sharedModel.getSource() === '') {{
+      cell.model.sharedModel.setSource({source});
+    }}
+  }});
+}})();
+"""
+
+
+class Frame:
+    """The boxes of an explorer.
+
+    Parameters
+    ----------
+    controls : mapping of str to Widget
+    over_time, chart : Chart
+    rows : Rows
+    message : HTML
+        Where errors are shown.
+    """
+
+    def __init__(
+        self,
+        controls: Mapping[str, w.Widget],
+        over_time: Chart,
+        chart: Chart,
+        rows: Rows,
+        message: w.HTML,
+    ) -> None:
+        self.ribbon, self._trail = w.HTML(), w.HTML()
+        self.back = w.Button(description="back", icon="arrow-left", tooltip="to the view before")
+        self.everything = w.Button(description="show everything", icon="undo")
+        self.insert = w.Button(
+            description="into a new cell", icon="plus", tooltip="insert the calls below this cell"
+        )
+        self._call = w.Textarea(
+            description="the call", rows=4, layout=w.Layout(width="100%"),
+            tooltip="the Python that makes this view, to be copied",
+        )  # fmt: skip
+        self._inserted = w.Output()
+        self._wrong = {name: w.HTML() for name in controls}
+        self._table = w.HTML()
+        self._chart, self._rows = chart, rows
+        self._view = w.VBox()
+        columns = [
+            w.VBox(
+                [w.VBox([controls[n], self._wrong[n]]) for n in names if n in controls],
+                layout=w.Layout(width="33%", padding="0 .5em 0 0"),
+            )
+            for names in _COLUMNS
+        ]
+        self.box = w.VBox(
+            [
+                self.ribbon,
+                w.HBox([self.back, self.everything, self._trail]),
+                w.HBox(columns),
+                over_time.widget,
+                controls["view"],
+                message,
+                self._view,
+                w.HBox([self._call, self.insert]),
+                self._inserted,
+            ]
+        )
+
+    def say_ribbon(self, text: str) -> None:
+        """Show what of all records is shown."""
+        self.ribbon.value = text
+
+    def say_wrong(self, wrong: Mapping[str, str]) -> None:
+        """Show beside each control what is wrong with it."""
+        for name, place in self._wrong.items():
+            text = html.escape(plain_text(wrong.get(name, "")))
+            style = "border-left:4px solid #d55e00;padding:0 .5em;line-height:1.3"
+            place.value = f"<div role='alert' style='{style}'>{text}</div>" if text else ""
+
+    def say_call(self, text: str) -> None:
+        """Show the calls."""
+        self._call.value = text
+
+    def say_trail(self, trail: Sequence[Settings], first: Settings) -> None:
+        """Show the way that led here."""
+        self.back.disabled = len(trail) < 2
+        steps = [_told(settings, first) for settings in trail[-4:]]
+        dots = "… > " if len(trail) > 4 else ""
+        self._trail.value = html.escape(dots + " > ".join(steps))
+
+    def show_chart(self, there: bool) -> None:
+        """Show the chart of the view, or do without one."""
+        parts = self._view.children
+        wanted = (self._chart.widget, *parts[-1:]) if there else parts[-1:]
+        if parts[:-1] != wanted[:-1]:
+            self._view.children = wanted
+
+    def show_rows(self) -> None:
+        """Show rows that can be clicked."""
+        self._below(self._rows.box)
+
+    def show_table(self, text: str) -> None:
+        """Show a table."""
+        self._table.value = text
+        self._below(self._table)
+
+    def _below(self, part: w.Widget) -> None:
+        chart = (self._chart.widget,) if self._chart.widget in self._view.children else ()
+        self._view.children = (*chart, part)
+
+    def insert_cell(self, text: str) -> None:
+        """Put the calls into a new cell below, where JupyterLab lets a page do that."""
+        from IPython.display import Javascript, display
+
+        with self._inserted:
+            self._inserted.clear_output()
+            display(Javascript(_INSERT.format(source=json.dumps(text))))  # type: ignore[no-untyped-call]
+
+
+def _told(settings: Settings, first: Settings) -> str:
+    """Say in a few words how settings differ from those at the beginning."""
+    words: list[Any] = [VIEWS[settings.view].title]
+    for name in (
+        "action",
+        "flow_direction",
+        "protocol",
+        "addr",
+        "port",
+        "interface_id",
+        "subnet_id",
+    ):
+        value = getattr(settings, name)
+        if value and value != getattr(first, name):
+            words.append(f"{name} {', '.join(value) if isinstance(value, tuple) else value}")
+    if settings.start or settings.end:
+        words.append(f"{settings.start or ''} to {settings.end or ''}")
+    return plain_text(", ".join(map(str, words)))

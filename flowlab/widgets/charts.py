@@ -1,0 +1,126 @@
+"""A chart that lives in a widget: drawn again and again on one figure, clicked and dragged over.
+
+With ipympl the figure itself is in the notebook, and answers to the mouse; without it, a picture
+is, and the controls beside it do the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.widgets import SpanSelector
+
+from flowlab.canvas import STYLE
+from flowlab.pictures import describe
+
+_DPI = 96
+
+
+class Chart:
+    """One figure and the widget that shows it.
+
+    Parameters
+    ----------
+    size : tuple of float
+        Width and height. [inches]
+    clicked : callable, optional
+        Gets the number of the bar that was clicked, counted from the top.
+    dragged : callable, optional
+        Gets the two moments between which was dragged. [UTC]
+    """
+
+    def __init__(
+        self,
+        size: tuple[float, float],
+        clicked: Callable[[int], None] | None = None,
+        dragged: Callable[[pd.Timestamp, pd.Timestamp], None] | None = None,
+    ) -> None:
+        self.figure = Figure(figsize=size, dpi=_DPI, facecolor="white")
+        self._clicked, self._dragged = clicked, dragged
+        self._span: SpanSelector | None = None
+        self._ax: Axes | None = None
+        self.widget = self._live() or w.Image(format="png")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the chart answers to the mouse."""
+        return not isinstance(self.widget, w.Image)
+
+    def _live(self) -> Any:
+        try:
+            from ipympl.backend_nbagg import Canvas, FigureManager
+        except ImportError:
+            return None
+        canvas: Any = Canvas(self.figure)
+        FigureManager(canvas, 0)  # not pyplot's: nobody else's `plt.show()` may find this figure
+        canvas.header_visible = canvas.footer_visible = canvas.resizable = False
+        canvas.toolbar_visible = False
+        canvas.mpl_connect("button_release_event", self._released)
+        return canvas
+
+    def draw(self, paint: Callable[[Axes], Any]) -> None:
+        """Draw anew; the figure stays the same."""
+        if self._span is not None:
+            self._span.disconnect_events()
+            self._span = None
+        self.figure.clear()
+        with mpl.rc_context(STYLE):  # type: ignore[arg-type]  # its keys are literals
+            self._ax = self.figure.subplots()
+            paint(self._ax)
+            self._margins(self._ax)
+        if self._dragged is not None and self.is_live:
+            # Made when the limits are final: its handles would stretch the axis to 1970.
+            self._ax.set_xlim(self._ax.get_xlim())
+            self._span = SpanSelector(self._ax, self._selected, "horizontal", useblit=True)
+        if self.is_live:
+            self.figure.canvas.draw()
+        else:
+            self.widget.value = self.png()
+
+    def picture(self) -> str:
+        """Give the chart as HTML that needs no widget, with a sentence that says what it shows."""
+        if self._ax is None:
+            return ""
+        said = html.escape(describe(self._ax))
+        data = base64.b64encode(self.png()).decode("ascii")
+        source = f"src='data:image/png;base64,{data}' style='max-width:100%;background:white'"
+        return f'<figure><img alt="{said}" {source}></figure>'
+
+    def png(self) -> bytes:
+        """Give the chart as a picture."""
+        file = io.BytesIO()
+        self.figure.savefig(file, format="png", dpi=_DPI, facecolor="white")
+        return file.getvalue()
+
+    def _margins(self, ax: Axes) -> None:
+        # By hand: matplotlib's own layout would double the time of a drawing.
+        width, height = self.figure.get_size_inches()
+        longest = max((len(t.get_text()) for t in ax.get_yticklabels()), default=0)
+        left = min(0.5, (0.5 + 0.075 * max(longest, 6)) / width)
+        lines = ax.get_xlabel().count("\n") + 1
+        self.figure.subplots_adjust(left, (0.4 + 0.17 * lines) / height, 0.98, 1 - 0.12 / height)
+
+    def _selected(self, first: float, last: float) -> None:
+        if self._dragged is not None and first < last:
+            # matplotlib's dates are days since 1970.
+            begin, end = pd.to_datetime([first, last], unit="D", utc=True).floor("s")
+            self._dragged(begin, end)
+
+    def _released(self, event: Any) -> None:
+        if self._clicked is None or event.inaxes is not self._ax or self._ax is None:
+            return
+        for bars in self._ax.containers:
+            for number, bar in enumerate(bars.get_children()):
+                low, high = sorted((bar.get_y(), bar.get_y() + bar.get_height()))
+                if low <= event.ydata <= high:
+                    self._clicked(number)
+                    return

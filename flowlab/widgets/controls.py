@@ -1,0 +1,217 @@
+"""The explorer's controls, and how they and its settings say the same."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import ipywidgets as w
+import pandas as pd
+
+from flowlab import schema
+from flowlab.asking import MEASURES
+from flowlab.choosing import rules
+from flowlab.errors import FlowlabError, unknown_name
+from flowlab.matches import match
+from flowlab.tables import Table
+from flowlab.widgets.base import LABEL
+from flowlab.widgets.settings import Settings
+from flowlab.widgets.views import VIEWS, listed
+from flowlab.wording import value_text
+
+_WIDE = w.Layout(width="100%")
+_STEPS = ("1min", "5min", "15min", "1h", "6h", "1D")
+_NOT_GROUPS = ("start", "end", *MEASURES)
+_MOST_OFFERED = 500  # values in a list to choose from; any can be typed
+
+
+def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widget]:
+    """Make the controls that these records allow.
+
+    Parameters
+    ----------
+    table : Table
+    values : mapping
+        Different values of protocol, interface_id, subnet_id and so on, as far as they are there.
+    """
+    have = set(table.columns)
+    groups = [c for c in table.columns if c not in _NOT_GROUPS]
+    made: dict[str, w.Widget] = {
+        "view": w.ToggleButtons(
+            options=[(view.title, name) for name, view in VIEWS.items() if have >= {*view.needs}],
+            description="view", style=LABEL,
+        ),
+        "start": _typed("from", "beginning of what is there"),
+        "end": _typed("until", "end of what is there"),
+        "timezone": w.Combobox(
+            options=sorted(_zones()), value="UTC", description="time zone",
+            continuous_update=False, style=LABEL, layout=_WIDE,
+        ),
+        "addr": _typed("address", "10.0.1.10, 192.0.2.0/24, 2001:db8::/32"),
+        "port": _typed("port", "443, 8000-8999"),
+        "rules": w.SelectMultiple(
+            options=possible_rules(have), description="set aside", rows=6, style=LABEL,
+            layout=_WIDE, tooltip="rules whose records are set aside; Ctrl chooses several",
+        ),
+        "by": w.Dropdown(
+            options=groups, value="action" if "action" in groups else groups[0],
+            description="group by", style=LABEL, layout=_WIDE,
+        ),
+        "rank_by": w.Dropdown(
+            options=[m for m in reversed(MEASURES) if m == "flow_records" or m in have],
+            description="rank by", style=LABEL, layout=_WIDE,
+        ),
+        "n": _counted("rows", 10, 30),
+        "every": w.Dropdown(
+            options=_STEPS, value="15min", description="every", style=LABEL, layout=_WIDE
+        ),
+        "sort_by": w.Dropdown(
+            options=list(table.columns), description="sort by", style=LABEL, layout=_WIDE,
+            value="start" if "start" in have else next(iter(table.columns)),
+        ),
+        "descending": w.Checkbox(value=False, description="largest first", indent=False),
+        "page": _counted("page", 1, 1),
+        "compare": w.Checkbox(value=False, description="beside the period before", indent=False),
+    }  # fmt: skip
+    for name, label in (
+        ("action", "action"),
+        ("flow_direction", "direction"),
+        ("protocol", "protocol"),
+    ):
+        if name in have:
+            options = [("all", None), *((value_text(name, v), v) for v in values[name])]
+            made[name] = w.Dropdown(options=options, description=label, style=LABEL, layout=_WIDE)
+    for name, label in (("interface_id", "ENI"), ("subnet_id", "subnet")):
+        if name in have:
+            made[name] = w.Combobox(
+                options=list(values[name])[:_MOST_OFFERED], description=label, style=LABEL,
+                placeholder="all; several with commas", continuous_update=False, layout=_WIDE,
+            )  # fmt: skip
+    return made
+
+
+def possible_rules(have: set[str]) -> list[str]:
+    """Name the rules that can be applied to records with these columns as they are."""
+    known = rules()
+    return [
+        str(name)
+        for name, needs, takes in zip(known["rule"], known["needs"], known["takes"], strict=True)
+        if not str(takes).endswith("!") and not {*str(needs).split(", ")} - {"", *have}
+    ]
+
+
+def _counted(label: str, value: int, most: int) -> w.BoundedIntText:
+    return w.BoundedIntText(
+        value=value, min=1, max=most, description=label, style=LABEL, layout=_WIDE
+    )
+
+
+def _typed(label: str, placeholder: str) -> w.Text:
+    return w.Text(
+        description=label, placeholder=placeholder, continuous_update=False, style=LABEL,
+        layout=_WIDE,
+    )  # fmt: skip
+
+
+def read(
+    controls: Mapping[str, w.Widget], values: Mapping[str, Sequence[Any]]
+) -> tuple[Settings, dict[str, str]]:
+    """Say what the controls are set to, and what is wrong with what was typed.
+
+    Returns
+    -------
+    tuple of Settings and dict
+        What can be understood; and by name of the control, what cannot.
+    """
+    made: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    readers: dict[str, Callable[[Any], Any]] = {
+        "timezone": lambda text: zone_of(text).key,
+        "start": lambda text: _utc(text, zone_of(made.get("timezone", "UTC"))),
+        "end": lambda text: _utc(text, zone_of(made.get("timezone", "UTC"))),
+        "addr": lambda text: _checked("addr", text),
+        "port": lambda text: _checked("port", text),
+        "interface_id": lambda text: _among("interface_id", text, values),
+        "subnet_id": lambda text: _among("subnet_id", text, values),
+        "rules": tuple,
+        "page": lambda page: int(page) - 1,
+    }
+    for name in ("timezone", *(n for n in controls if n != "timezone")):
+        try:
+            value = controls[name].value
+            made[name] = readers[name](value) if name in readers else value
+        except FlowlabError as problem:
+            wrong[name] = " ".join(filter(None, (problem.what, problem.fix)))
+    if made.get("start") and made.get("end") and made["start"] >= made["end"]:
+        wrong["end"] = "the period ends before it begins."
+    return Settings(**made), wrong
+
+
+def write(controls: Mapping[str, w.Widget], settings: Settings) -> None:
+    """Set the controls to what the settings say."""
+    zone = zone_of(settings.timezone)
+    for name, control in controls.items():
+        value = getattr(settings, name)
+        if name in ("start", "end"):
+            value = local(value, zone)
+        elif name in ("interface_id", "subnet_id"):
+            value = ", ".join(value)
+        elif name == "page":
+            control.max = max(control.max, value + 1)
+            value += 1
+        control.value = value
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # which reads the whole database, each time
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Find a time zone by its name.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none; the nearest are offered.
+    """
+    if name not in _zones():
+        raise unknown_name("the time zone", name, _zones())
+    return ZoneInfo(name)
+
+
+def local(moment: str | None, zone: ZoneInfo) -> str:
+    """Write a moment of the settings, which is in UTC, as a person in a zone does."""
+    if moment is None:
+        return ""
+    return pd.Timestamp(moment, tz="UTC").tz_convert(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _utc(text: str, zone: ZoneInfo) -> str | None:
+    if not text.strip():
+        return None
+    try:
+        moment = pd.Timestamp(text.strip())
+        moment = moment if moment.tz else moment.tz_localize(zone)
+    except (ValueError, TypeError) as problem:
+        raise FlowlabError(
+            f"{text[:60]!r} is no time.", fix='Write it like "2026-11-02 08:00".'
+        ) from problem
+    return moment.tz_convert("UTC").strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _checked(name: str, text: str) -> str:
+    if words := listed(text):
+        match(name, words)
+    return text.strip()
+
+
+def _among(name: str, text: str, values: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    chosen = tuple(listed(text))
+    for one in chosen:
+        if one not in values[name]:
+            label = schema.BY_COLUMN[name].name
+            raise unknown_name(f"no record here has the {label}", one, values[name])
+    return chosen
