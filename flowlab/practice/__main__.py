@@ -1,4 +1,4 @@
-"""Write practice flow records: `python -m flowlab.practice OUT`."""
+"""Write practice flow records: `python -m flowlab.practice OUT`; `snapshot` as OUT: the set-up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from flowlab.practice.writing import V2, V5, to_lines, write_parquet, write_text
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files that the arguments ask for; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m flowlab.practice", description=__doc__)
-    parser.add_argument("out", nargs="?", type=Path, metavar="OUT", help="folder for the files")
+    parser.add_argument(
+        "out",
+        nargs="?",
+        type=Path,
+        metavar="OUT",
+        help="folder for the files; snapshot: write the set-up that flowlab carries",
+    )
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--day", default=DAY, help="date, YYYY-MM-DD (default: %(default)s)")
     parser.add_argument(
@@ -40,6 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="write the sample that flowlab carries, and nothing else",
     )
     options = parser.parse_args(arguments)
+    if options.out == Path("snapshot"):
+        from flowlab.practice.snapshot import SETUP_DEMO, snapshot_text
+
+        SETUP_DEMO.write_text(snapshot_text(), "utf-8")
+        sys.stdout.write(f"{SETUP_DEMO}: {SETUP_DEMO.stat().st_size:,} bytes\n")
+        return 0
     if options.sample == (options.out is not None):
         parser.error("give either OUT or --sample")
 

@@ -12,16 +12,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from flowlab.errors import FlowlabError
-from flowlab.practice import endpoint
+from flowlab.practice import endpoint, filling
+from flowlab.practice.breaking import Faults
+from flowlab.practice.delivering import Delivery
 from flowlab.practice.environment import ENVIRONMENT
+from flowlab.practice.setting_up import SetUp
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
     from flowlab.sources.cloudwatch import CloudWatch
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 REGION = ENVIRONMENT.vpc.region
 _NOT_AWS = "practice account on this machine, no AWS"
-_HOUR, _DAY = 3600, 86_400
-_SETTLED = 2 * _HOUR  # before now: by then, AWS would have delivered everything
-_OLDEST_EVENT = 14 * _DAY  # that CloudWatch Logs takes
 _LATE = 24  # slots before the end at which files are held back: well inside the last hours
 
 _LOCK = threading.Lock()
@@ -52,12 +49,17 @@ def practice_account(
     ``parquet/``; its log group holds the same day, one log stream per ENI, in the format that
     DescribeFlowLogs tells. Real credentials are neither needed nor used.
 
+    It is also set up as an account should be, to be checked by `check_setup`: two VPCs with their
+    ENIs, a flow log of each, one into the log group and one into a bucket of its own, and records
+    that go on arriving. `PracticeAccount.break_` breaks something of it.
+
     Parameters
     ----------
     day : str, optional
         Date, YYYY-MM-DD, in the last two weeks [UTC]; else the 24 hours until about two hours ago.
     records : int
-        How many, approximately; no fewer than about 14,000, and NODATA lines on top.
+        How many, approximately; no fewer than about 14,000, and NODATA lines on top. 0 leaves the
+        day out: enough to practise a set-up on, and started sooner.
     seed : int, optional
         Of the records; that of the bundled sample if left out.
     late_files : int
@@ -86,47 +88,18 @@ def practice_account(
     """
     from flowlab.practice.scenarios import DAY, SEED, generate
 
-    start = _start(day, clock())
-    scenario = generate(seed=SEED if seed is None else seed, day=day or DAY, records=records)
+    start = filling.first_moment(day, clock())
+    table = None
+    if records:
+        seed = SEED if seed is None else seed
+        table = filling.moved(generate(seed=seed, day=day or DAY, records=records).table, start)
     account = PracticeAccount(start, clock)
     try:
-        account.fill(_moved(scenario.table, start), late_files)
+        account.fill(table, late_files)
     except BaseException:
         account.stop()
         raise
     return account
-
-
-def _start(day: str | None, now: float) -> int:
-    """First moment of what the account holds, in epoch seconds."""
-    if day is None:
-        return int(now - _SETTLED) // _HOUR * _HOUR - _DAY
-    try:
-        start = int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
-    except (ValueError, TypeError) as problem:
-        fix = "write it like '2026-11-02'."
-        raise FlowlabError(f"day={day!r} is no date.", fix=fix) from problem
-    if not now - _OLDEST_EVENT < start <= now - _DAY:
-        raise FlowlabError(
-            f"day={day!r} is not a whole day of the last two weeks.",
-            "CloudWatch Logs takes no events from the future, or older than 14 days.",
-            "leave day out for the last 24 hours.",
-        )
-    return start
-
-
-def _moved(table: pa.Table, start: int) -> pa.Table:
-    """Move the records into the 24 hours from `start`, each at its own time of day."""
-    import numpy as np
-    import pyarrow as pa
-
-    begins = table["start"].to_numpy()
-    # What comes at night stays at night, whatever time it is now.
-    moved = start + (begins - start) % _DAY - begins
-    for name in ("start", "end"):
-        at = table.column_names.index(name)
-        table = table.set_column(at, name, pa.array(table[name].to_numpy() + moved))
-    return table.take(pa.array(np.argsort(table["start"].to_numpy(), kind="stable")))
 
 
 class PracticeAccount:
@@ -135,20 +108,21 @@ class PracticeAccount:
     Attributes
     ----------
     endpoint_url, region, account_id : str
-        Where its services answer; `endpoint_url` fits ``aws --endpoint-url`` too.
-    bucket, log_group : str
+        Where its services answer; `endpoint_url` fits ``aws --endpoint-url`` too. Accounts that
+        run at the same time have different ids.
+    bucket, services_bucket, log_group : str
+        The second bucket is the one that the flow log of the second VPC delivers into.
     start, end : Timestamp
         Period, half-open, in which the records that it holds start. [UTC]
     s3, s3_parquet : S3
         The day as text, and the same as Parquet; sources for `read_flows` and its like.
     cloudwatch : CloudWatch
-        The same in the log group.
+        The same in the log group. What arrives later starts at `end` or after.
     lines : int
         Records and NODATA lines together, in each of the three.
     """
 
     region = REGION
-    account_id = ENVIRONMENT.vpc.account_id
 
     def __init__(self, start: int, clock: Callable[[], float] = time.time) -> None:
         import pandas as pd
@@ -158,21 +132,34 @@ class PracticeAccount:
 
         self.start = pd.Timestamp(start, unit="s", tz="UTC")
         self.end = self.start + pd.Timedelta("24h")
-        self._server, self._gate = endpoint.serve(self.account_id)
-        self.endpoint_url = "http://{}:{}".format(*self._server.get_host_and_port())
         with _LOCK:
             self._number = next(n for n in itertools.count(1) if n not in _NUMBERS)
             _NUMBERS.add(self._number)
+        # Each has an account id of its own: moto keeps what is in one apart from the others.
+        self.account_id = f"{int(ENVIRONMENT.vpc.account_id) + self._number - 1:012d}"
+        try:
+            self._server, self._gate = endpoint.serve(self.account_id)
+        except BaseException:
+            _NUMBERS.discard(self._number)
+            raise
+        self.endpoint_url = "http://{}:{}".format(*self._server.get_host_and_port())
         more = "" if self._number == 1 else f"-{self._number}"
         self.bucket = f"flowlab-practice{more}"
+        self.services_bucket = f"flowlab-practice-services{more}"
         self.log_group = f"/practice/vpc-flow-logs{more}"
         where: dict[str, Any] = {"region": REGION, "endpoint_url": self.endpoint_url}
         self.s3: S3 = S3(self.bucket, "text", **where)
         self.s3_parquet: S3 = S3(self.bucket, "parquet", **where)
         self.cloudwatch: CloudWatch = CloudWatch(self.log_group, clock=clock, **where)
+        delivery = Delivery(self.account_id, int(self.end.timestamp()), clock)
+        self._gate.before = delivery.deliver
+        self._faults = Faults(
+            SetUp(
+                self.client, self.account_id, self.log_group, self.services_bucket, delivery,
+                self._gate.deny,
+            )
+        )  # fmt: skip
         self._late: list[tuple[str, bytes]] = []
-        self._vpcs: list[str] = []
-        self._flow_logs: list[str] = []
         self._clients: dict[str, Any] = {}
         self.lines = 0
         self.running = True
@@ -183,66 +170,72 @@ class PracticeAccount:
             self._clients[service] = endpoint.client(service, self.endpoint_url, REGION)
         return self._clients[service]
 
-    def fill(self, table: pa.Table, late_files: int = 0) -> None:
-        """Put records into the bucket and the log group.
+    def fill(self, table: pa.Table | None, late_files: int = 0) -> None:
+        """Set the account up, and put records into its bucket and log group.
 
         Parameters
         ----------
-        table : pyarrow.Table
+        table : pyarrow.Table or None
             As in `flowlab.practice.Scenario`, sorted by start.
         late_files : int
             Files of ``text/`` to hold back; at most 24.
         """
-        from flowlab.practice.writing import write_parquet, write_text
-
-        with TemporaryDirectory(prefix="flowlab-practice-") as folder:
-            text = write_text(table, Path(folder, "text"), files="s3")
-            parquet = write_parquet(table, Path(folder, "parquet"), hive=True)
-            files = [
-                (path.relative_to(folder).as_posix(), path.read_bytes())
-                for path in [*text, *parquet]
-            ]
-        at = max(0, len(text) - _LATE)
-        held = slice(at, min(at + late_files, len(text)))
-        self._late = files[held]
-        del files[held]
+        self._faults.set_up.build()
         self.client("s3").create_bucket(
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
+        if table is None:
+            return
+        table = filling.owned(table, self.account_id)
+        text, parquet = filling.files(table, self.account_id)
+        at = max(0, len(text) - _LATE)
+        held = slice(at, min(at + late_files, len(text)))
+        self._late = text[held]
+        del text[held]
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._put, files))
-        self._log(table)
+            list(pool.map(self._put, [*text, *parquet]))
+        filling.put_events(self.client("logs"), self.log_group, table)
         self.lines = table.num_rows
 
     def _put(self, file: tuple[str, bytes]) -> None:
         self.client("s3").put_object(Bucket=self.bucket, Key=file[0], Body=file[1])
 
-    def _log(self, table: pa.Table) -> None:
-        """Make the log group, the flow log that delivers to it, and the events."""
-        from flowlab.practice.writing import V5, to_lines
+    def faults(self) -> pd.DataFrame:
+        """List what can be broken: the menu of `break_`.
 
-        logs, ec2 = self.client("logs"), self.client("ec2")
-        logs.create_log_group(logGroupName=self.log_group)
-        vpc = ec2.create_vpc(CidrBlock=ENVIRONMENT.vpc.cidr)["Vpc"]["VpcId"]
-        self._vpcs.append(vpc)
-        made = ec2.create_flow_logs(
-            ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogGroupName=self.log_group,
-            DeliverLogsPermissionArn=f"arn:aws:iam::{self.account_id}:role/practice-delivery",
-            LogFormat=" ".join(f"${{{name}}}" for name in V5), MaxAggregationInterval=60,
-        )  # fmt: skip
-        self._flow_logs += made["FlowLogIds"]
-        lines = to_lines(table, V5).decode().splitlines()
-        streams: dict[str, list[tuple[int, str]]] = {}
-        for eni, begin, line in zip(
-            table["interface-id"].to_pylist(), table["start"].to_pylist(), lines, strict=True
-        ):
-            streams.setdefault(f"{eni}-all", []).append((begin * 1000, line))
-        for stream, events in streams.items():
-            logs.create_log_stream(logGroupName=self.log_group, logStreamName=stream)
-            for batch in endpoint.batches(events):
-                logs.put_log_events(
-                    logGroupName=self.log_group, logStreamName=stream, logEvents=batch
-                )
+        Returns
+        -------
+        DataFrame, one row per fault: fault (its name), what_it_does, check_setup_says (the checks
+            that turn, and to which status), broken (bool, now)
+        """
+        return self._faults.table()
+
+    def break_(self, fault: str, **options: str) -> None:
+        """Break something of the set-up; what was broken before stays so.
+
+        Parameters
+        ----------
+        fault : str
+            A name on the menu, see `faults`.
+        action : str
+            Of ``denied``: the IAM action that is refused, as in ``ec2:DescribeFlowLogs``.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such fault.
+        """
+        self._faults.break_(fault, **options)
+
+    def mend(self, fault: str | None = None) -> None:
+        """Mend one fault, or all of them; what is not broken is left as it is.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such fault.
+        """
+        self._faults.mend(fault)
 
     def deliver_late(self) -> list[str]:
         """Put the files that were held back into the bucket; give their keys."""
@@ -262,7 +255,7 @@ class PracticeAccount:
         self.running = False
         self._gate.denied.clear()
         try:
-            endpoint.forget(self.client, self.bucket, self.log_group, self._flow_logs, self._vpcs)
+            self._faults.set_up.forget()
         finally:
             self._server.stop()
         with _LOCK:
@@ -282,6 +275,7 @@ class PracticeAccount:
             "log group": self.log_group,
             "records start": f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC",
             "lines": f"{self.lines:,} in each",
+            "broken": ", ".join(self._faults.broken) or "nothing",
             "held back": f"{len(self._late)} files of text/",
         }
 

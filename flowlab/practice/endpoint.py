@@ -1,37 +1,16 @@
-"""The server of a practice account: moto's, on loopback, with a gate that every request passes."""
+"""The server of a practice account: moto's, on loopback, behind a gate."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
-from urllib.parse import parse_qs
 
 from flowlab.errors import MissingExtraError
+from flowlab.practice.gate import Gate
 
 # What one PutLogEvents takes; each event counts 26 bytes more than its message.
 _MOST_EVENTS, _MOST_BYTES, _EVENT_BYTES = 10_000, 1 << 20, 26
-
-
-class Gate:
-    """WSGI application that every request passes; what is to go wrong on purpose goes here."""
-
-    def __init__(self, account_id: str) -> None:
-        self.app: Any = None  # moto's
-        self.account_id = account_id
-        self.denied: list[str] = []  # "/bucket/prefix"
-
-    def __call__(self, environ: dict[str, Any], respond: Any) -> Iterable[bytes]:
-        """Answer a request, or let moto do it."""
-        # Else it would be moto's own account, and the records another's.
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account_id
-        listed = parse_qs(environ.get("QUERY_STRING", "")).get("prefix", [""])[0]
-        asked = environ["PATH_INFO"].rstrip("/") + (f"/{listed}" if listed else "")
-        if any(asked.startswith(prefix) for prefix in self.denied):
-            respond("403 Forbidden", [("Content-Type", "application/xml")])
-            return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
-        answer: Iterable[bytes] = self.app(environ, respond)
-        return answer
 
 
 def serve(account_id: str) -> tuple[Any, Gate]:
@@ -90,23 +69,15 @@ def batches(events: Iterable[tuple[int, str]]) -> Iterator[list[dict[str, Any]]]
         yield batch
 
 
-def forget(
-    client: Callable[[str], Any],
-    bucket: str,
-    group: str,
-    flow_logs: Sequence[str],
-    vpcs: Sequence[str],
-) -> None:
-    """Delete what an account was filled with: moto keeps it as long as the process runs."""
-    s3, logs, ec2 = client("s3"), client("logs"), client("ec2")
-    if any(found["Name"] == bucket for found in s3.list_buckets()["Buckets"]):
+def forget(client: Callable[[str], Any], account_id: str) -> None:
+    """Delete all that an account held: moto keeps it as long as the process runs."""
+    from moto import backends
+
+    s3 = client("s3")
+    for bucket in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             if keys := [{"Key": found["Key"]} for found in page.get("Contents", [])]:
                 s3.delete_objects(Bucket=bucket, Delete={"Objects": keys})
         s3.delete_bucket(Bucket=bucket)
-    if logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
-        logs.delete_log_group(logGroupName=group)
-    if flow_logs:
-        ec2.delete_flow_logs(FlowLogIds=flow_logs)
-    for vpc in vpcs:
-        ec2.delete_vpc(VpcId=vpc)
+    for service in ("ec2", "iam", "kms", "logs", "s3"):
+        backends.get_backend(service).pop(account_id, None)
