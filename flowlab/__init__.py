@@ -26,6 +26,8 @@ _HOME = {
     "conversations": "flowlab.exchanges",
     "peers": "flowlab.exchanges",
     "records": "flowlab.pages",
+    "services": "flowlab.serving",
+    "beside": "flowlab.comparing",
     "sql": "flowlab.asking",
     "open_archive": "flowlab.archives",
     "archive": "flowlab.archiving",
@@ -33,11 +35,27 @@ _HOME = {
     "estimate": "flowlab.estimates",
     "read_policy": "flowlab.estimates",
     "practice_account": "flowlab.practice.account",
+    "check_setup": "flowlab.setup.checking",
+    "setup_policy": "flowlab.setup.permissions",
+    "plan_flow_logs": "flowlab.setup.planning",
+    "estimate_cost": "flowlab.costs",
+    "exclude": "flowlab.exclusions",
+    "only": "flowlab.exclusions",
+    "excluded_by": "flowlab.exclusions",
+    "waterfall": "flowlab.exclusions",
+    "rule": "flowlab.choosing",
+    "rules": "flowlab.choosing",
+    "load_rules": "flowlab.rule_files",
+    "save_rules": "flowlab.rule_files",
+    "impossible_traffic": "flowlab.recognisers",
+    "never_captured": "flowlab.recognisers",
+    "enrich": "flowlab.enrichment",
+    "explore": "flowlab.widgets.explorer",
     "S3": "flowlab.sources.s3",
     "CloudWatch": "flowlab.sources.cloudwatch",
     "FlowlabError": "flowlab.errors",
 }
-_MODULES = ("plots",)
+_MODULES = ("plots", "widgets")
 
 __all__ = [*_HOME, *_MODULES]
 

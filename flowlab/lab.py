@@ -127,6 +127,8 @@ def start_lab(folder: str | Path, arguments: Sequence[str] = ()) -> None:
             f"--ServerApp.root_dir={root}",
             # Also in the address Lab prints, for when it cannot open a browser itself.
             f"--LabApp.default_url={start}",
+            # So that the explorer's "into a new cell" can ask JupyterLab for one.
+            "--LabApp.expose_app_in_browser=True",
             *(["--allow-root"] if as_root else []),
             *arguments,
         ]

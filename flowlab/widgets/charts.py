@@ -61,6 +61,9 @@ class Chart:
         except ImportError:
             return None
         canvas: Any = Canvas(self.figure)
+        # The front end asks for the picture when it is there; one sent before, it cannot read.
+        canvas.syncing_data_url = False
+        canvas._size = tuple(int(inches * _DPI) for inches in self.figure.get_size_inches())
         FigureManager(canvas, 0)  # not pyplot's: nobody else's `plt.show()` may find this figure
         canvas.header_visible = canvas.footer_visible = canvas.resizable = False
         canvas.toolbar_visible = False
@@ -102,12 +105,18 @@ class Chart:
         return file.getvalue()
 
     def _margins(self, ax: Axes) -> None:
-        # By hand: matplotlib's own layout would double the time of a drawing.
+        # By hand: matplotlib's own layout would double the time of a drawing. [inches]
         width, height = self.figure.get_size_inches()
         longest = max((len(t.get_text()) for t in ax.get_yticklabels()), default=0)
-        left = min(0.5, (0.5 + 0.075 * max(longest, 6)) / width)
-        lines = ax.get_xlabel().count("\n") + 1
-        self.figure.subplots_adjust(left, (0.4 + 0.17 * lines) / height, 0.98, 1 - 0.12 / height)
+        left = 0.35 + 0.075 * max(longest, 6) + 0.17 * (ax.get_ylabel().count("\n") + 1)
+        legend = ax.get_legend()
+        names = [len(t.get_text()) for t in legend.get_texts()] if legend else []
+        outside = legend is not None and ax.get_gid() == "flowlab lines"
+        right = 0.75 + 0.075 * max(names, default=0) if outside else 0.2
+        below = 0.35 + 0.19 * (ax.get_xlabel().count("\n") + 1)
+        self.figure.subplots_adjust(
+            min(0.5, left / width), below / height, 1 - min(0.3, right / width), 1 - 0.12 / height
+        )
 
     def _selected(self, first: float, last: float) -> None:
         if self._dragged is not None and first < last:

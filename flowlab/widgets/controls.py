@@ -41,7 +41,7 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
     made: dict[str, w.Widget] = {
         "view": w.ToggleButtons(
             options=[(view.title, name) for name, view in VIEWS.items() if have >= {*view.needs}],
-            description="view", style=LABEL,
+            description="view", style={"button_width": "12em"},
         ),
         "start": _typed("from", "beginning of what is there"),
         "end": _typed("until", "end of what is there"),

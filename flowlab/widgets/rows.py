@@ -12,8 +12,8 @@ from flowlab.pictures import cell_text
 from flowlab.wording import MEASURES, cut_short, plain_text
 
 _LONGEST = 44  # characters on a button
-_NAME = w.Layout(width="24em", min_width="24em")
-_CELL = "display:inline-block;width:9.5em;padding-right:1em;box-sizing:border-box;"
+_NAME = w.Layout(width="20em", min_width="20em")
+_CELL = "display:inline-block;width:8.4em;padding-right:.8em;box-sizing:border-box;"
 
 
 class Rows:
@@ -30,7 +30,7 @@ class Rows:
         self._named, self._titles = w.HTML(layout=_NAME), w.HTML()
         self._head = w.HBox([self._named, self._titles])
         self._lines: list[w.HBox] = []
-        self.box = w.VBox()
+        self.box = w.VBox(layout=w.Layout(overflow="auto"))
 
     def show(self, answer: pd.DataFrame, keys: Sequence[str], leads: bool) -> None:
         """Show the rows of an answer.
@@ -43,9 +43,10 @@ class Rows:
         leads : bool
             Whether a click on a row leads anywhere.
         """
-        others = [str(c) for c in answer.columns if c not in keys]
+        # A cumulative share says little of talkers, whose shares sum to 2.
+        others = [str(c) for c in answer.columns if c not in (*keys, "cumulative_share")]
         self._named.value = f"<b>{_safe(', '.join(keys))}</b>"
-        self._titles.value = _cells(others, [MEASURES.get(c, (c,))[0] for c in others], "b")
+        self._titles.value = _cells(others, [c.replace("_", " ") for c in others], "b")
         while len(self._lines) < len(answer):
             self._lines.append(self._line(len(self._lines)))
         used = self._lines[: len(answer)]
@@ -65,10 +66,11 @@ class Rows:
 
 def _cells(names: Sequence[str], texts: Sequence[str], tag: str) -> str:
     sides = ("right" if name in MEASURES else "left" for name in names)
-    return "".join(
+    cells = "".join(
         f"<{tag} style='{_CELL}text-align:{side}'>{_safe(cut_short(text))}</{tag}>"
         for side, text in zip(sides, texts, strict=True)
     )
+    return f"<span style='white-space:nowrap'>{cells}</span>"
 
 
 def _safe(text: str) -> str:

@@ -177,7 +177,7 @@ VIEWS: dict[str, View] = {
     ),
     "groups": View("By column", "breakdown", _grouped, _drawn(), _to_group),
     "verdicts": View(
-        "Accepted against rejected",
+        "Accepted, rejected",
         "breakdown",
         lambda settings: {**_ranking(settings), "by": _with_action(settings.by)},
         _drawn(),
