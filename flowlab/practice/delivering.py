@@ -117,7 +117,9 @@ class Delivery:
         created = int(flow_log.creation_time.replace(tzinfo=UTC).timestamp())
         first, last = max(now - _BACK, self.end, created), until - step - _LAG
         if name in self.manner.silent:
-            first, last = self.end, self.end + _BEFORE - step
+            # An object's age is judged by hours, so its last one is an hour older yet.
+            fell = self.end - (60 * _MINUTE if name == flow_log.id else 0)
+            first, last = fell, fell + _BEFORE - step
         key = (flow_log.id, name)
         first = max(-(-first // step) * step, self._until.get(key, 0))
         for begin in range(first, last + 1, step):

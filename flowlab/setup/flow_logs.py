@@ -12,7 +12,7 @@ from flowlab.setup.destinations import destination_of
 from flowlab.setup.inventory import Scope
 from flowlab.setup.owners import moment
 from flowlab.setup.recording import judge_recording
-from flowlab.setup.verdicts import Check, undecided
+from flowlab.setup.verdicts import Check, Link, undecided
 
 # AWS: it takes "several minutes", at times 10 or more, until a new flow log records anything.
 TOO_EARLY = timedelta(minutes=15)
@@ -21,6 +21,7 @@ _CONTROL = "CIS 3.9, EC2.6"
 
 class _Meaning(NamedTuple):
     said: str  # in DeliverLogsErrorMessage, small letters
+    link: Link  # of the chain that it tells of
     cause: str
     remedy: str
 
@@ -28,31 +29,33 @@ class _Meaning(NamedTuple):
 # AWS, "Troubleshoot VPC Flow Logs", and the API reference of FlowLog.
 _MEANINGS = (
     _Meaning(
-        "undeliverable",
+        "undeliverable", "destination",
         "the bucket is encrypted with a KMS key that is given by its id, or with AWS's own key.",
         "name a customer managed key by its ARN in the bucket's encryption.",
     ),
     _Meaning(
-        "permissionissue", "the bucket policy is full (20 KB): each flow log adds its own ARN.",
+        "permissionissue", "permission",
+        "the bucket policy is full (20 KB): each flow log adds its own ARN.",
         "replace its statements by one for the whole bucket: Resource arn:aws:s3:::BUCKET/*.",
     ),
     _Meaning(
-        "destinationnotfound", "the bucket or log group is not there, or its ARN is wrong.",
+        "destinationnotfound", "destination",
+        "the bucket or log group is not there, or its ARN is wrong.",
         "create it, or create a new flow log that delivers to one that exists.",
     ),
     _Meaning(
-        "access denied for logdestination",
+        "access denied for logdestination", "permission",
         "the bucket's policy does not let the log delivery service write here.",
         "add both statements of AWS's bucket policy, for this account and prefix.",
     ),
     _Meaning(
-        "rate limited",
+        "rate limited", "destination",
         "CloudWatch Logs throttles: too many records of an ENI in a short time, or the account has "
         "as many log groups as it may.",
         "ask for a higher quota of CloudWatch Logs, deliver to S3, or record less (REJECT only).",
     ),
     _Meaning(
-        "unknown error", "an error inside AWS.",
+        "unknown error", "flow log", "an error inside AWS.",
         "wait a while; if it stays, create the flow log anew, and ask AWS Support.",
     ),
 )  # fmt: skip
@@ -168,9 +171,9 @@ def _delivers(flow_log: FlowLog, tell: partial[Check], now: datetime) -> Check:
         return told("ok", "AWS says that delivery succeeds.")
     if status == "FAILED":
         message = str(flow_log.get("DeliverLogsErrorMessage") or "")
-        cause, remedy = _translated(message, destination_of(flow_log).place)
+        link, cause, remedy = _translated(message, destination_of(flow_log).place)
         return told("fail", f"AWS says that delivery failed: {message or 'no reason'}.",
-                    cause, remedy)  # fmt: skip
+                    cause, remedy, link)  # fmt: skip
     if is_young(flow_log, now):
         return told("warn", "AWS says nothing about delivery yet.", "it is only minutes old.",
                     "check again in a quarter of an hour.")  # fmt: skip
@@ -181,15 +184,19 @@ def _delivers(flow_log: FlowLog, tell: partial[Check], now: datetime) -> Check:
     )  # fmt: skip
 
 
-def _translated(message: str, place: str) -> tuple[str, str]:
+def _translated(message: str, place: str) -> tuple[Link, str, str]:
+    """Say what AWS's message tells of: link of the chain, cause, remedy."""
     said = message.lower()
     for known in _MEANINGS:
         if known.said in said:
-            return known.cause, known.remedy
+            return known.link, known.cause, known.remedy
     if "access" in said:
-        return _ACCESS.get(place, ("AWS may not write to the destination.",
-                                   "see the checks of the destination."))  # fmt: skip
-    return "AWS gives no reason that is documented.", "see the checks of role and destination."
+        cause, remedy = _ACCESS.get(
+            place, ("AWS may not write to the destination.", "see the checks of the destination.")
+        )
+        return "permission", cause, remedy
+    seen = "see the checks of role and destination."
+    return "flow log", "AWS gives no reason that is documented.", seen
 
 
 def _age(flow_log: FlowLog, tell: partial[Check], now: datetime) -> Check:

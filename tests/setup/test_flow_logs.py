@@ -88,26 +88,31 @@ def test_active(said, status):
 
 
 @pytest.mark.parametrize(
-    ("message", "more", "cause"),
+    ("message", "more", "cause", "link"),
     [
-        ("Access error", {}, "vpc-flow-logs.amazonaws.com"),
-        ("Access error", S3, "delivery.logs.amazonaws.com"),
-        ("Rate limited", {}, "throttles"),
-        ("Unknown error", {}, "inside AWS"),
-        ("LogDestinationNotFoundException", S3, "is not there"),
-        ("Access Denied for LogDestination: acme-logs", S3, "log delivery service write here"),
-        ("LogDestinationPermissionIssueException", S3, "20 KB"),
-        ("LogDestination acme-logs is undeliverable", S3, "KMS key"),
-        ("Something new", {}, "no reason that is documented"),
-        (None, {}, "no reason that is documented"),
+        ("Access error", {}, "vpc-flow-logs.amazonaws.com", "permission"),
+        ("Access error", S3, "delivery.logs.amazonaws.com", "permission"),
+        ("Rate limited", {}, "throttles", "destination"),
+        ("Unknown error", {}, "inside AWS", "flow log"),
+        ("LogDestinationNotFoundException", S3, "is not there", "destination"),
+        (
+            "Access Denied for LogDestination: acme-logs",
+            S3,
+            "delivery service write here",
+            "permission",
+        ),
+        ("LogDestinationPermissionIssueException", S3, "20 KB", "permission"),
+        ("LogDestination acme-logs is undeliverable", S3, "KMS key", "destination"),
+        ("Something new", {}, "no reason that is documented", "flow log"),
+        (None, {}, "no reason that is documented", "flow log"),
     ],
 )
-def test_what_aws_says_of_failed_delivery_is_translated(message, more, cause):
+def test_what_aws_says_of_failed_delivery_is_translated(message, more, cause, link):
     check = one(
         "flow-log-delivers", DeliverLogsStatus="FAILED", DeliverLogsErrorMessage=message, **more
     )
     assert check.status == "fail" and (message or "no reason") in check.evidence
-    assert cause in check.cause and check.remedy
+    assert cause in check.cause and check.remedy and check.link == link
     assert check.flow_log == check.resource == world.FLOW_LOG
 
 
