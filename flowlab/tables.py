@@ -7,6 +7,8 @@ The only place that knows where records can be. A table names its columns as the
 from __future__ import annotations
 
 import functools
+import html
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,6 +66,57 @@ class FrameTable:
             return duck.sql(query.sql(dialect=self.dialect)).to_arrow_table()
 
 
+class FilteredTable:
+    """Those records of another table that a condition is true for; every question accepts it.
+
+    Parameters
+    ----------
+    table : Table
+    condition : Expr
+        Over the table's columns, in its dialect.
+    words : str
+        What is left out, or left, for people.
+    """
+
+    def __init__(self, table: Table, condition: exp.Expr, words: str) -> None:
+        self._table, self._condition, self._words = table, condition, words
+        self.dialect = table.dialect
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns."""
+        return self._table.columns
+
+    def run(self, query: exp.Query) -> pa.Table:
+        """Answer a query over the relation "flows"."""
+        return self._table.run(self.within(query))
+
+    def within(self, query: exp.Query) -> exp.Query:
+        """Write the query so that it sees only these records."""
+        from sqlglot import exp
+
+        written = query.copy()
+        named = [cte.alias for cte in written.find_all(exp.CTE)]
+        name = next(n for n in (f"kept {at}" for at in itertools.count(1)) if n not in named)
+        everything = exp.to_table(f'"{RELATION}"', dialect="duckdb")
+        for asked in list(written.find_all(exp.Table)):
+            if asked.name == RELATION:
+                kept = exp.to_table(f'"{name}"', dialect="duckdb")
+                asked.replace(exp.alias_(kept, asked.alias or RELATION, quoted=True, table=True))
+        these = exp.select("*").from_(everything).where(self._condition.copy())
+        written = written.with_(exp.to_identifier(name, quoted=True), these, copy=False)
+        # What a question names itself is made of these records, so they come first.
+        ctes = written.args["with_"].expressions
+        ctes.insert(0, ctes.pop())
+        return written
+
+    def __repr__(self) -> str:
+        return f"{self._table!r}, {self._words}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>"
+
+
 def connection() -> Any:
     """Open a connection to DuckDB in memory; what is registered or viewed in it is its own."""
     return _engine().cursor()
@@ -72,6 +125,11 @@ def connection() -> Any:
 @functools.cache
 def _engine() -> Any:
     # Starting the engine costs 12 ms, a cursor of a running one less than 1 (measured).
+    return new_engine()
+
+
+def new_engine() -> Any:
+    """Start a DuckDB of its own, in memory; it never loads anything from elsewhere."""
     import duckdb
 
     return duckdb.connect(config=_NO_DOWNLOADS)

@@ -1,0 +1,149 @@
+"""Rules as people name them: flowlab's own by name, their own by what they match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from flowlab.conditions import from_plain, missing
+from flowlab.errors import FlowlabError, unknown_name
+from flowlab.exclusion_rules import Rule
+from flowlab.rulebook import MAKERS, NAMED, SHAPES
+
+KNOWN = [*NAMED, *SHAPES]
+
+_DETECT = {
+    "reserved": "; fl.infer_subnets(flows) lists what the records suggest",
+    "flow-log-delivery": ", the addresses of the hosts that fetch the flow logs",
+}
+
+
+def rule(name: str, *, why: str = "", **matches: Any) -> Rule:
+    """Make a rule of your own, or take one of flowlab's with what it needs to know.
+
+    Parameters
+    ----------
+    name : str
+        A name of your own; or one of `rules`, without conditions.
+    why : str
+        Why these records are set aside, for whoever reads the result.
+    **matches
+        Columns and what they may hold; all of them must fit. A value or a list of values; None is
+        null. Ports and other numbers: also a range, ``"1024-65535"`` or ``(1024, 65535)``, ends
+        included. Addresses: also CIDRs, IPv4 and IPv6. Protocols: also tcp, udp, icmp, icmpv6.
+        ``port``, ``addr``, ``packet_addr`` and ``aws_service`` match on either side.
+        For flowlab's own rules: ``dns`` takes servers, ``health-checks`` load_balancers (and
+        most_bytes), ``reserved`` subnets (CIDRs), ``flow-log-delivery`` readers.
+
+    Returns
+    -------
+    Rule
+        Rules combine: ``a & b``, ``a | b``, ``~a``.
+
+    Raises
+    ------
+    FlowlabError
+        No condition, or one that could never be met: a CIDR with host bits, a range that ends
+        before it begins.
+
+    Examples
+    --------
+    >>> import flowlab as fl
+    >>> from flowlab.choosing import rule
+    >>> backup = rule("backup", dstport=873, srcaddr="10.0.9.0/24", why="rsync every night")
+    >>> backup.matches
+    'dstport 873 and srcaddr 10.0.9.0/24'
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise FlowlabError(f"{name!r} is no name for a rule.", fix='fl.rule("backup", dstport=873)')
+    if name in KNOWN:
+        return _named(name, why, matches)
+    if not matches:
+        near = unknown_name("the rule", name, KNOWN)
+        raise FlowlabError(
+            f"the rule {name!r} has no condition, so it would match every record.",
+            fix=f'name columns, as in fl.rule("{name}", dstport=873); '
+            f"or was one of flowlab's rules meant: {near.fix}",
+        )
+    return Rule(name, from_plain(matches), why)
+
+
+def _named(name: str, why: str, given: dict[str, Any]) -> Rule:
+    make, parameters = MAKERS.get(name, (None, ()))
+    if wrong := [key for key in given if key not in parameters]:
+        takes = f" It takes {', '.join(parameters)}." if parameters else ""
+        raise FlowlabError(
+            f"{name} is one of flowlab's rules, and does not take {wrong[0]}.{takes}",
+            fix="give a rule of your own another name.",
+        )
+    if make is not None and given:
+        if parameters[0] not in given:
+            raise FlowlabError(
+                f"the rule {name} takes {', '.join(given)} only together with {parameters[0]}.",
+                fix=f'fl.rule("{name}", {parameters[0]}=[...], ...)',
+            )
+        made = make(**given)
+    elif name in NAMED:
+        made = NAMED[name]
+    else:
+        raise FlowlabError(
+            f"the rule {name} needs {parameters[0]}=.",
+            fix=f'pass fl.rule("{name}", {parameters[0]}=[...]){_DETECT[name]}.',
+        )
+    return replace(made, why=why) if why else made
+
+
+def chosen(rules: Any, asked_by: str) -> list[Rule]:
+    """Take rules as people give them: a name, a rule, or several of either.
+
+    Raises
+    ------
+    UnknownNameError
+        No rule has this name; the nearest ones are offered.
+    FlowlabError
+        Not a rule, or one that needs a parameter.
+    """
+    listed = [rules] if isinstance(rules, (str, Rule)) or not isinstance(rules, Iterable) else rules
+    taken = []
+    for one in listed:
+        if isinstance(one, Rule):
+            taken.append(one)
+        elif isinstance(one, str) and one in KNOWN:
+            taken.append(_named(one, "", {}))
+        elif isinstance(one, str):
+            raise unknown_name(f"{asked_by}: the rule", one, KNOWN)
+        else:
+            raise FlowlabError(
+                f"{asked_by}: a {type(one).__name__} is no rule.",
+                fix='pass names of fl.rules(), or own rules: fl.rule("backup", dstport=873).',
+            )
+    return taken
+
+
+def rules() -> pd.DataFrame:
+    """List the rules flowlab knows by name. None of them is applied unasked.
+
+    Returns
+    -------
+    DataFrame, one row per rule
+        rule, matches, why, source, limits (what it cannot tell), needs (columns), takes (parameters
+        of `rule`; those with ``!`` must be given).
+
+    Examples
+    --------
+    >>> from flowlab.choosing import rules
+    >>> rules().set_index("rule").loc["icmp", "matches"]
+    'protocol ICMP or ICMPv6'
+    """
+    rows = []
+    for name in KNOWN:
+        known, matches = SHAPES[name] if name in SHAPES else (NAMED[name], NAMED[name].matches)
+        needs = ", ".join(missing(known.condition, ()))
+        takes = ", ".join(MAKERS[name][1]) if name in MAKERS else ""
+        takes += "!" * (name in SHAPES)
+        rows.append((name, matches, known.why, known.source, known.limits, needs, takes))
+    names = ["rule", "matches", "why", "source", "limits", "needs", "takes"]
+    return pd.DataFrame(rows, columns=names)

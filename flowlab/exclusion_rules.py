@@ -1,0 +1,91 @@
+"""A rule: a condition on records, with a name, a reason, a source, and what it cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from sqlglot import exp
+
+from flowlab.conditions import Condition, Either, Every, Not, in_words, missing, to_sql
+from flowlab.errors import FlowlabError
+from flowlab.tables import Table, require
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named condition. Made by `rule`; combined with ``&``, ``|`` and ``~``.
+
+    Attributes
+    ----------
+    name : str
+    condition : Condition
+        What it tests, as data.
+    why : str
+        Why one would want it.
+    source : str
+        Where that is written.
+    limits : str
+        What it cannot tell.
+    """
+
+    name: str
+    condition: Condition
+    why: str = ""
+    source: str = ""
+    limits: str = ""
+
+    @property
+    def matches(self) -> str:
+        """The condition in words."""
+        return in_words(self.condition)
+
+    def __and__(self, other: Rule) -> Rule:
+        return _joined("and", self, other, Every((self.condition, other.condition)))
+
+    def __or__(self, other: Rule) -> Rule:
+        return _joined("or", self, other, Either((self.condition, other.condition)))
+
+    def __invert__(self) -> Rule:
+        return Rule(f"not {self.name}", Not(self.condition), "", self.source, self.limits)
+
+    def __bool__(self) -> NoReturn:
+        raise FlowlabError(
+            f"the rule {self.name} is neither true nor false by itself.",
+            "Python's and, or, not were used on a rule.",
+            "combine rules with &, | and ~, as in a & ~b.",
+        )
+
+    def __repr__(self) -> str:
+        return f"Rule {self.name}: {self.matches}"
+
+
+def _joined(word: str, one: Rule, other: Rule, condition: Condition) -> Rule:
+    texts = [
+        "; ".join(dict.fromkeys(filter(None, pair)))
+        for pair in (
+            (one.why, other.why),
+            (one.source, other.source),
+            (one.limits, other.limits),
+        )
+    ]
+    return Rule(f"({one.name} {word} {other.name})", condition, *texts)
+
+
+def need(table: Table, rules: Sequence[Rule]) -> None:
+    """Check that the records have the columns of all rules.
+
+    Raises
+    ------
+    MissingFieldError, UnknownNameError
+        They do not; the message names rule, columns and AWS fields.
+    """
+    for rule in rules:
+        require(table, missing(rule.condition, table.columns), f"the rule {rule.name}")
+
+
+def any_of(table: Table, rules: Sequence[Rule]) -> exp.Expr:
+    """Write SQL that is true for the records that any rule matches, false for all others."""
+    condition = Either(tuple(rule.condition for rule in rules))
+    return to_sql(condition, table.columns, table.dialect)

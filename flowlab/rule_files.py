@@ -1,0 +1,256 @@
+"""Rules in a file that people can read, review and keep under version control.
+
+.. code-block:: yaml
+
+    rules:
+    - dns                              # one of flowlab's own, by name
+    - name: backup
+      why: rsync every night
+      match:                           # all of these
+        dstport: 873
+        srcaddr: [10.0.9.0/24, 2001:db8:9::/48]
+    - name: old hosts
+      match:
+        any:                           # at least one of these
+        - addr: 10.0.7.0/24
+        - not:
+            port: 1024-65535
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from flowlab import schema
+from flowlab.choosing import KNOWN, chosen
+from flowlab.conditions import Condition, Either, Every, FirstPossible, Not, to_plain
+from flowlab.errors import FlowlabError, LineFormatError, SourceError, unknown_name
+from flowlab.exclusion_rules import Rule
+from flowlab.matches import EITHER_SIDE, match
+from flowlab.rulebook import NAMED
+
+_TEXTS = ("name", "why", "source", "limits")
+_GROUPS: dict[str, Any] = {"any": Either, "all": Every, "first_possible": FirstPossible}
+_HEAD = "# Rules of flowlab: load them with fl.load_rules. Ends of ranges are included.\n"
+
+
+def save_rules(rules: Any, path: str | os.PathLike[str]) -> Path:
+    """Write rules to a YAML file.
+
+    Parameters
+    ----------
+    rules : str, Rule, or a sequence of them
+        As `exclude` takes them. flowlab's own are written by name.
+    path : path
+        The file; one that exists is replaced.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    SourceError
+        The folder does not exist.
+    """
+    listed = [_entry(rule) for rule in chosen(rules, "save_rules")]
+    file = Path(path).expanduser()
+    if not file.parent.is_dir():
+        raise SourceError(f"{file.parent}: there is no such folder.", fix="check the path.")
+    data = {"rules": listed}
+    text = _dumped(data, allow_unicode=True)
+    if yaml.safe_load(text) != data:  # odd line breaks, such as U+0085, come back only if escaped
+        text = _dumped(data, allow_unicode=False)
+    file.write_text(_HEAD + text, "utf-8")
+    return file
+
+
+def _dumped(data: dict[str, Any], allow_unicode: bool) -> str:
+    text: str = yaml.safe_dump(
+        data, sort_keys=False, allow_unicode=allow_unicode, width=100, default_flow_style=None
+    )
+    return text
+
+
+def _entry(rule: Rule) -> str | dict[str, Any]:
+    if NAMED.get(rule.name) == rule:
+        return rule.name
+    texts = {name: getattr(rule, name) for name in _TEXTS if getattr(rule, name)}
+    return texts | {"match": to_plain(rule.condition)}
+
+
+def load_rules(path: str | os.PathLike[str]) -> list[Rule]:
+    """Read rules from a YAML file, as `save_rules` writes it or a person does.
+
+    Parameters
+    ----------
+    path : path
+        A file with the key ``rules``: a list of names of `rules`, and of entries with name, why
+        (and source, limits) and match. ``match`` has what `rule` takes, and the words any, all and
+        not.
+
+    Returns
+    -------
+    list of Rule
+        In the order of the file; `exclude` and `waterfall` take it as it is.
+
+    Raises
+    ------
+    SourceError
+        There is no such file.
+    LineFormatError
+        A mistake in the file; the message says in which line, and what is wrong with it.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise SourceError(f"{file}: there is no such file.", fix="check the path.")
+    try:
+        text = file.read_text("utf-8")
+        _refuse_references(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        return [_rule(node) for node in _rules_of(root)]
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as problem:
+        raise _no_yaml(file, problem) from problem
+    except _MistakeError as mistake:
+        raise LineFormatError(
+            f"{file.name}, line {mistake.line}: {mistake.said.what}",
+            mistake.said.why,
+            mistake.said.fix,
+        ) from mistake
+
+
+class _MistakeError(Exception):
+    """What is wrong, and in which line."""
+
+    def __init__(self, node: Node | yaml.Event | None, said: FlowlabError) -> None:
+        mark = node.start_mark if node else None
+        self.line, self.said = mark.line + 1 if mark else 1, said
+        super().__init__(self.line)
+
+
+def _refuse_references(text: str) -> None:
+    # A few lines of them can unfold into more than memory holds, or into themselves.
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise _wrong(event, "references (*name) are not used in rules.", "write it out.")
+
+
+def _no_yaml(file: Path, problem: Exception) -> LineFormatError:
+    mark = getattr(problem, "problem_mark", None)
+    place = f", line {mark.line + 1}" if mark else ""
+    said = getattr(problem, "problem", None) or "it cannot be read"
+    if begun := getattr(problem, "context_mark", None):
+        said += f", in what begins in line {begun.line + 1}"
+    return LineFormatError(
+        f"{file.name}{place}: this is no YAML: {said}.",
+        "indentation, a missing colon, or a quote that is not closed.",
+        "compare it with a file that fl.save_rules wrote.",
+    )
+
+
+def _wrong(node: Node | yaml.Event | None, what: str, fix: str = "") -> _MistakeError:
+    return _MistakeError(node, FlowlabError(what, fix=fix))
+
+
+def _rules_of(root: Node | None) -> Sequence[Node]:
+    if isinstance(root, MappingNode):
+        for key, value in _pairs(root):
+            if key.value != "rules":
+                raise _MistakeError(key, unknown_name("the key", key.value, ["rules"]))
+            if isinstance(value, SequenceNode):
+                listed: list[Node] = value.value
+                return listed
+            raise _wrong(value, "the rules are no list.", "begin each rule with a hyphen.")
+    raise _wrong(root, "there are no rules.", "write the key rules:, and below it a list of rules.")
+
+
+def _pairs(node: MappingNode) -> list[tuple[ScalarNode, Node]]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if not isinstance(key, ScalarNode):
+            raise _wrong(key, "a key is not a word.")
+        if key.value in seen:
+            raise _wrong(
+                key, f"{key.value!r} stands twice.", "join the two, or put them in a list."
+            )
+        seen.add(key.value)
+    return list(node.value)
+
+
+def _rule(node: Node) -> Rule:
+    if isinstance(node, ScalarNode):
+        try:
+            return chosen(node.value, "the file")[0]
+        except FlowlabError as said:
+            raise _MistakeError(node, said) from said
+    if not isinstance(node, MappingNode):
+        raise _wrong(node, "this is no rule.", "write a name, or name:, why: and match:.")
+    texts: dict[str, str] = {}
+    condition: Condition | None = None
+    for key, value in _pairs(node):
+        if key.value == "match":
+            condition = _condition(value)
+        elif key.value not in _TEXTS:
+            raise _MistakeError(key, unknown_name("the key", key.value, [*_TEXTS, "match"]))
+        elif not isinstance(value, ScalarNode) or not value.value:
+            raise _wrong(value, f"{key.value} is no text.")
+        else:
+            texts[key.value] = value.value
+    if "name" not in texts:
+        raise _wrong(node, "the rule has no name.", "add name: and a word for it.")
+    if condition is None:
+        hint = " or write its name alone" if texts["name"] in KNOWN else ""
+        raise _wrong(node, "the rule has no match, so it would match every record.",
+                     f"add match: and columns below it{hint}.")  # fmt: skip
+    return Rule(condition=condition, **texts)
+
+
+def _condition(node: Node) -> Condition:
+    if not isinstance(node, MappingNode) or not node.value:
+        raise _wrong(node, "this is no condition.", "write columns and values, as in dstport: 873.")
+    parts = [_part(key, value) for key, value in _pairs(node)]
+    return parts[0] if len(parts) == 1 else Every(tuple(parts))
+
+
+def _part(key: ScalarNode, value: Node) -> Condition:
+    if key.value == "not":
+        return Not(_condition(value))
+    if key.value in _GROUPS:
+        if not isinstance(value, SequenceNode) or not value.value:
+            raise _wrong(
+                value, f"{key.value} is no list.", "begin each of its parts with a hyphen."
+            )
+        condition: Condition = _GROUPS[key.value](tuple(map(_condition, value.value)))
+        return condition
+    nodes = value.value if isinstance(value, SequenceNode) else [value]
+    for one in nodes:  # each by itself first, so that the mistake has its own line
+        _match(one, key.value, [_value(one, key.value)])
+    return _match(value, key.value, [_value(one, key.value) for one in nodes])
+
+
+def _match(node: Node, name: str, values: list[Any]) -> Condition:
+    try:
+        return match(name, values)
+    except FlowlabError as said:
+        raise _MistakeError(node, said) from said
+
+
+def _value(node: Node, name: str) -> Any:
+    """Read a value as it stands: YAML would make a number of an account id or an address."""
+    if not isinstance(node, ScalarNode):
+        raise _wrong(node, f"{name}: this is neither a value nor a list of values.")
+    if node.tag == "tag:yaml.org,2002:null":
+        if not node.value:
+            raise _wrong(node, f"{name} has no value.", "write null for records that lack it.")
+        return None
+    column = EITHER_SIDE.get(name, (name,))[0]
+    if column in schema.BY_COLUMN or node.style in ("'", '"'):
+        return node.value
+    return yaml.safe_load(node.value) if node.tag.endswith((":int", ":bool")) else node.value

@@ -1,0 +1,292 @@
+"""The rules by name and those of one's own: what they match, and what they refuse."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import numpy as np
+import pandas as pd
+import pytest
+from lines import HEADER, read, text
+
+import flowlab as fl
+from flowlab.choosing import KNOWN, chosen, rule, rules
+from flowlab.conditions import from_plain, missing, to_plain
+from flowlab.detecting import dns_servers, infer_subnets
+from flowlab.errors import FlowlabError, UnknownNameError
+from flowlab.exclusions import excluded_by, only
+from flowlab.rulebook import NAMED, reserved_addresses
+
+_LINE = "2 000123456789 eni-0a1b2c3d4e5f60718 {} {} {} {} {} 1 100 1788222600 1788222631 {} OK"
+
+
+def flows(*records):
+    """Records of (srcaddr, srcport, dstaddr, dstport, protocol[, action])."""
+    lines = []
+    for src, sport, dst, dport, protocol, *action in records:
+        cells = (src, dst, sport, dport, protocol, action[0] if action else "ACCEPT")
+        lines.append(_LINE.format(*cells).encode())
+    return read(text(HEADER, *lines))[0]
+
+
+def taken(of, own):
+    """Places of the records a rule takes."""
+    numbered = of.assign(place=np.arange(len(of)))
+    return only(numbered, own)["place"].tolist()
+
+
+# One record of each kind, worked out from the protocols; each rule must take exactly these.
+_KINDS = {
+    "query over UDP": ("10.0.1.5", 40000, "10.0.2.53", 53, 17),
+    "answer": ("10.0.2.53", 53, "10.0.1.5", 40000, 17),
+    "query over TCP": ("10.0.1.5", 40000, "198.51.100.53", 53, 6),
+    "public resolver": ("10.0.1.5", 40000, "8.8.8.8", 53, 17),
+    "public resolver, IPv6": ("2001:4860:4860::8888", 53, "2001:db8::5", 40000, 17),
+    "DNS over TLS": ("10.0.1.5", 40000, "1.1.1.1", 853, 6),
+    "multicast DNS": ("10.0.1.5", 5353, "224.0.0.251", 5353, 17),
+    "multicast DNS, IPv6": ("fe80::5", 5353, "ff02::fb", 5353, 17),
+    "an ephemeral port 5353": ("10.0.1.5", 5353, "198.51.100.7", 443, 17),
+    "DHCP": ("10.0.1.5", 68, "10.0.1.1", 67, 17),
+    "DHCPv6": ("fe80::5", 546, "ff02::1:2", 547, 17),
+    "port 68 alone": ("10.0.1.5", 68, "10.0.1.9", 443, 17),
+    "instance metadata": ("10.0.1.5", 40000, "169.254.169.254", 80, 6),
+    "instance metadata, IPv6": ("2001:db8::5", 40000, "fd00:ec2::254", 80, 6),
+    "task metadata": ("169.254.170.2", 80, "10.0.1.5", 40000, 6),
+    "pod identity": ("10.0.1.5", 40000, "fd00:ec2::23", 80, 6),
+    "Time Sync": ("10.0.1.5", 123, "169.254.169.123", 123, 17),
+    "Time Sync, IPv6": ("2001:db8::5", 123, "fd00:ec2::123", 123, 17),
+    "public NTP": ("10.0.1.5", 50123, "198.51.100.120", 123, 17),
+    "own KMS": ("10.0.1.5", 50000, "10.0.2.88", 1688, 6),
+    "Amazon's KMS": ("10.0.1.5", 50000, "169.254.169.250", 1688, 6),
+    "broadcast": ("10.0.1.5", 50000, "255.255.255.255", 9999, 17),
+    "ping": ("203.0.113.9", 0, "10.0.1.5", 0, 1),
+    "neighbour": ("fe80::1", 0, "ff02::1", 0, 58),
+    "scan": ("203.0.113.9", 50000, "10.0.1.5", 23, 6, "REJECT"),
+    "refused inside": ("10.0.1.6", 50000, "10.0.1.5", 5432, 6, "REJECT"),
+    "refused going out": ("10.0.1.5", 50000, "203.0.113.9", 25, 6, "REJECT"),
+    "web": ("203.0.113.9", 50000, "10.0.1.5", 443, 6),
+}
+_TAKES = {
+    "dns": ["query over UDP", "answer", "query over TCP", "public resolver", "public resolver, IPv6",
+            "DNS over TLS", "multicast DNS", "multicast DNS, IPv6"],
+    "dns-private": ["query over UDP", "answer"],
+    "dns-public": ["public resolver", "public resolver, IPv6", "DNS over TLS"],
+    "mdns": ["multicast DNS", "multicast DNS, IPv6"],
+    "dns-over-tls": ["DNS over TLS"],
+    "dhcp": ["DHCP", "DHCPv6"],
+    "metadata": ["instance metadata", "instance metadata, IPv6", "task metadata", "pod identity"],
+    "time-sync": ["Time Sync", "Time Sync, IPv6"],
+    "ntp": ["Time Sync", "Time Sync, IPv6", "public NTP"],
+    "windows-activation": ["own KMS", "Amazon's KMS"],
+    "link-local": ["multicast DNS, IPv6", "DHCPv6", "instance metadata", "task metadata", "Time Sync",
+                   "Amazon's KMS", "neighbour"],
+    "multicast": ["multicast DNS", "multicast DNS, IPv6", "DHCPv6", "neighbour"],
+    "broadcast": ["broadcast"],
+    "icmp": ["ping", "neighbour"],
+    "scan-noise": ["scan"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _TAKES)
+def test_each_named_rule_takes_its_traffic_and_no_other(name):
+    everything = flows(*_KINDS.values())
+    kinds = list(_KINDS)
+    assert [kinds[at] for at in taken(everything, name)] == _TAKES[name]
+
+
+def test_the_services_of_aws_are_told_by_its_own_field():
+    records = flows(*[("10.0.1.5", 1, "203.0.113.9", 443, 6)] * 4)
+    records = records.assign(
+        pkt_src_aws_service=[None, None, "ROUTE53_HEALTHCHECKS", None],
+        pkt_dst_aws_service=["AMAZON", "S3", None, None],
+    )
+    assert taken(records, "aws-control-plane") == [0]
+    assert taken(records, "health-checks") == [2]
+    assert taken(records, rule("flow-log-delivery", readers=["10.0.1.5"])) == [0, 1]
+    assert taken(records, rule("flow-log-delivery", readers="10.0.1.6")) == []
+
+
+def test_health_checks_of_a_load_balancer_are_small():
+    lb, target = "10.0.1.200", "10.0.2.20"
+    records = flows((lb, 5000, target, 80, 6), (lb, 5001, target, 80, 6), (target, 80, lb, 5000, 6))
+    records["bytes"] = pd.array([400, 90_000, 2000], dtype="int64[pyarrow]")
+    assert taken(records, rule("health-checks", load_balancers=[lb])) == [0, 2]
+    assert taken(records, rule("health-checks", load_balancers=[lb], most_bytes=500)) == [0]
+
+
+def test_reserved_addresses_are_those_aws_keeps():
+    # AWS's own example in "Subnet CIDR blocks".
+    assert reserved_addresses("10.0.0.0/24") == [
+        "10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.255",
+    ]  # fmt: skip
+    six = reserved_addresses("2001:db8:1234:1::/64")
+    assert six[1:] == ["2001:db8:1234:1::1", "2001:db8:1234:1::2", "2001:db8:1234:1::3",
+                       "2001:db8:1234:1:ffff:ffff:ffff:ffff"]  # fmt: skip
+    records = flows(*(("10.0.0.9", 1, f"10.0.0.{n}", 1, 6) for n in (0, 1, 2, 3, 4, 128, 254, 255)))
+    own = rule("reserved", subnets=["10.0.0.0/24", "2001:db8:1234:1::/64"])
+    assert taken(records, own) == [0, 1, 2, 3, 7]
+    with pytest.raises(FlowlabError, match="smaller than a subnet can be"):
+        rule("reserved", subnets="10.0.0.0/29")
+
+
+def test_detected_servers_and_subnets_fit_the_practice_network():
+    sample = fl.sample_flows()[0]
+    from flowlab.practice import generate
+    from flowlab.practice.environment import ENVIRONMENT
+
+    facts = generate().answer_key["dns"]
+    servers = dns_servers(sample)
+    nat = ENVIRONMENT.interface("nat").address  # passes answers on
+    assert set(servers["addr"]) == {facts["server"], facts["upstream"], nat}
+    asked = servers.set_index("addr").loc[facts["server"]]
+    assert (asked["askers"], asked["flow_records"]) == (len(facts["clients"]), facts["records"] / 2)
+    assert asked["bytes"] == 2 * facts["bytes_answered"]
+
+    suggested = infer_subnets(sample)
+    real = {known.subnet_id: known for known in ENVIRONMENT.vpc.subnets}
+    for subnet, cidr in zip(suggested["subnet_id"], suggested["cidr"], strict=True):
+        block = ipaddress.ip_network(cidr)
+        known = real[subnet].ipv6_cidr if block.version == 6 else real[subnet].cidr
+        assert block.subnet_of(ipaddress.ip_network(known))
+    assert suggested["cidr"].tolist()[:2] == ["10.0.1.0/24", "2001:db8:1234:1::/64"]
+    # No own address is ever on a reserved place, so this takes none of them.
+    own = rule("reserved", subnets=suggested["cidr"])
+    assert excluded_by(sample, own)["flow_records"].tolist() == [0]
+
+
+def test_a_subnet_is_widened_until_no_host_is_on_a_reserved_place():
+    def suggested(*own):
+        records = flows(*((address, 1, "10.9.9.9", 1, 6) for address in own))
+        records = records.assign(subnet_id="subnet-0a", flow_direction="egress")
+        return infer_subnets(records)["cidr"].tolist()
+
+    assert suggested("10.0.0.5", "10.0.0.14") == ["10.0.0.0/28"]
+    assert suggested("10.0.0.5", "10.0.0.15") == ["10.0.0.0/27"]  # .15 is the last of the /28
+    assert suggested("10.0.0.17") == ["10.0.0.0/27"]  # .17 is the router of 10.0.0.16/28
+    assert suggested("2001:db8::5", "2001:db8::6") == ["2001:db8::/64"]
+    assert pd.isna(suggested("10.0.0.5", "10.1.0.5")).all()
+
+
+# ------------------------------------------------------------------ rules of one's own
+def test_a_null_matches_nothing_so_not_takes_it():
+    records = flows(("10.0.9.1", 1, "10.0.1.5", 873, 6), ("-", "-", "10.0.1.5", "-", 6))
+    for own in (
+        rule("a", srcaddr="10.0.0.0/8"),
+        rule("a", port=[1, 873]),
+        rule("a", srcport="0-9"),
+    ):
+        assert taken(records, own) == [0]
+        assert taken(records, ~own) == [1]
+        assert taken(records, own | ~own) == [0, 1]
+        assert taken(records, own & ~own) == []
+
+
+def test_values_lists_ranges_cidrs_and_null():
+    records = flows(
+        ("10.0.9.1", 1024, "10.0.1.5", 873, 6), ("10.0.8.1", 1023, "10.0.1.5", 873, 6),
+        ("2001:db8:9::1", 65535, "2001:db8::5", 874, 17), ("-", 5, "10.0.1.5", 80, 6),
+    )  # fmt: skip
+    cases = [
+        ({"dstport": 873}, [0, 1]),
+        ({"dstport": [80, 874]}, [2, 3]),
+        ({"dstport": (873, 874)}, [0, 1, 2]),
+        ({"dstport": "873-874"}, [0, 1, 2]),
+        ({"dstport": range(873, 874)}, [0, 1]),
+        ({"dstport": np.int64(80)}, [3]),
+        ({"dstport": pd.Series([80, 874])}, [2, 3]),
+        ({"port": [1024, 80]}, [0, 3]),
+        ({"srcaddr": "10.0.9.0/24"}, [0]),
+        ({"srcaddr": ["10.0.8.0/23", "2001:db8:9::/48"]}, [0, 1, 2]),
+        ({"srcaddr": ipaddress.ip_network("10.0.8.0/24")}, [1]),
+        ({"srcaddr": None}, [3]),
+        ({"srcaddr": [None, "10.0.9.1"]}, [0, 3]),
+        ({"addr": "10.0.1.5"}, [0, 1, 3]),
+        ({"protocol": "udp"}, [2]),
+        ({"protocol": "TCP", "srcport": "1024-65535"}, [0]),
+        ({"action": "accept", "account_id": "000123456789", "dstport": 80}, [3]),
+    ]  # fmt: skip
+    for conditions, expected in cases:
+        assert taken(records, rule("own", **conditions)) == expected, conditions
+
+
+def test_rules_combine():
+    records = flows(*_KINDS.values())
+    dns, udp = rule("dns"), rule("udp", protocol=17)
+    everything = set(range(len(records)))
+    a, b = set(taken(records, dns)), set(taken(records, udp))
+    assert set(taken(records, dns & udp)) == a & b
+    assert set(taken(records, dns | udp)) == a | b
+    assert set(taken(records, ~(dns | udp))) == everything - (a | b)
+    assert (dns & ~udp).name == "(dns and not udp)"
+    with pytest.raises(FlowlabError, match="neither true nor false"):
+        assert not dns
+
+
+def test_words_say_what_is_tested():
+    own = rule("own", port="1024-65535", addr=["10.0.9.0/24", "10.0.1.7"], instance_id=None)
+    assert own.matches == (
+        "either port 1024-65535 and either address 10.0.9.0/24 or 10.0.1.7 and instance_id (none)"
+    )
+    assert (~rule("a", protocol=17) | rule("b", dstport=[1, 2, 3])).matches == (
+        "not (protocol UDP); or dstport 1, 2 or 3"
+    )
+    assert "or 12 more" in rule("many", dstport=list(range(1, 19))).matches
+    assert repr(rule("icmp")) == "Rule icmp: protocol ICMP or ICMPv6"
+
+
+def test_plain_data_is_the_condition():
+    for name in NAMED:
+        plain = to_plain(NAMED[name].condition)
+        assert to_plain(from_plain(plain)) == plain
+
+
+def test_the_table_of_rules_is_complete():
+    table = rules()
+    assert table["rule"].tolist() == KNOWN
+    assert table["rule"].is_unique
+    assert (table[["matches", "why", "source", "limits"]].map(len) > 5).all(axis=None)
+    assert table.set_index("rule").loc["reserved", "takes"] == "subnets!"
+    for name in NAMED:
+        needs = ", ".join(missing(NAMED[name].condition, ()))
+        assert table.set_index("rule").loc[name, "needs"] == needs
+
+
+# ------------------------------------------------------------------ bad input
+@pytest.mark.parametrize(
+    ("conditions", "says"),
+    [
+        ({"srcaddr": "10.0.9.7/24"}, 'write "10.0.9.0/24"'),
+        ({"dstport": "500-80"}, 'ends before it begins.*\n.*write dstport="80-500"'),
+        ({"dstport": (500, 80)}, "ends before it begins"),
+        ({"dstport": 70000}, "70000 is not between 0 and 65535"),
+        ({"dstport": -1}, "neither a number nor a range"),
+        ({"dstport": "https"}, "'https' is neither a number nor a range"),
+        ({"dstport": True}, "neither a number nor a range"),
+        ({"port": range(5, 5)}, "neither a number nor a range"),
+        ({"protocol": 256}, "not between 0 and 255"),
+        ({"dstport": []}, "names no value"),
+        ({"start": "2026-01-01"}, "not when"),
+        ({}, "would match every record"),
+    ],
+)
+def test_conditions_that_cannot_be_met_are_refused(conditions, says):
+    with pytest.raises(FlowlabError, match=says):
+        rule("own", **conditions)
+
+
+def test_names_of_flowlab_are_taken():
+    with pytest.raises(
+        FlowlabError, match="dns is one of flowlab's rules, and does not take dstport"
+    ):
+        rule("dns", dstport=53)
+    with pytest.raises(FlowlabError, match="most_bytes only together with load_balancers"):
+        rule("health-checks", most_bytes=10)
+    with pytest.raises(FlowlabError, match="needs readers="):
+        rule("flow-log-delivery")
+    with pytest.raises(FlowlabError, match="'' is no name"):
+        rule(" ".strip(), dstport=1)
+    with pytest.raises(FlowlabError, match="did you mean scan-noise"):
+        rule("scan-nois")
+    with pytest.raises(UnknownNameError, match="did you mean time-sync"):
+        chosen(["timesync"], "exclude")
+    assert rule("icmp", why="ours").why == "ours"
