@@ -166,6 +166,58 @@ LAST_MILLISECOND = 10**14 - 1
 LARGEST_COUNT = 10**18 - 1  # a thousand petabytes in one window is a damaged line
 
 
+@dataclass(frozen=True)
+class Derived:
+    """One column that `flowlab.enrich` adds."""
+
+    column: str
+    kind: Literal["id", "address"]
+    meaning: str
+    basis: str  # what the claim rests on
+    unit: str = ""
+    null_when: str = ""
+
+
+_NOT_DECIDED = "initiator_basis is unknown"
+_NO_OWNER = "no saved set-up was given, or none has the address"
+_OWNER = "The saved set-ups given: from when the ENI was attached (else the first that has it) to the last that has it"
+_SERVICE = "AWS's field of that name; where a record lacks both, the ip-ranges.json given: most specific prefix"
+
+# fmt: off
+DERIVED: tuple[Derived, ...] = (
+    Derived("protocol_name", "id", "Name of the protocol", "IANA, Protocol Numbers",
+            null_when="protocol is null or has no name"),
+    Derived("service", "id", "What the responder's port is registered or commonly used for",
+            "IANA's port registry (a part; where it has no name of today, the common one), at the port of responder",
+            null_when=f"{_NOT_DECIDED}, or the port has no name"),
+    Derived("tcp_flag_names", "id", "Flags seen in the window: SYN, SYN ACK, SYN ACK FIN ...; none: only ACK, PSH or the like",
+            "tcp_flags", null_when="not TCP, or tcp_flags is null"),
+    Derived("traffic_path_name", "id", "Way out of an egress flow; code 6 has changed its meaning, and has both",
+            "traffic_path, as AWS documents it in 2026", null_when="traffic_path is null or a newer code"),
+    Derived("scope", "id", "How far: intra-subnet, cross-az, intra-vpc, peered, private, aws-service, internet, link-local, multicast, unknown",
+            "The ends in the packet (pkt_srcaddr, pkt_dstaddr, else srcaddr, dstaddr); vpc_cidrs and subnet_cidrs, saved set-ups, "
+            "what records say of their own ENI (vpc_id, subnet_id, az_id) and traffic_path, else address blocks (RFC 1918 ...)"),
+    Derived("direction", "id", "ingress, egress or unknown, seen from the recording ENI", "direction_basis says"),
+    Derived("direction_basis", "id", "aws; eni-address (inventory); eni-address (inferred); unknown",
+            "flow_direction; else which end is the ENI's own address, by a saved set-up; else by the one address in nearly all of its records"),
+    Derived("src_owner", "id", "Whose srcaddr was when the record began; 'unknown at that time', 'several at that time'",
+            _OWNER, null_when=_NO_OWNER),
+    Derived("dst_owner", "id", "Whose dstaddr was when the record began; 'unknown at that time', 'several at that time'",
+            _OWNER, null_when=_NO_OWNER),
+    Derived("src_aws_service", "id", "AWS service whose public range holds the source in the packet", _SERVICE,
+            null_when="no public range of AWS's, or nothing tells"),
+    Derived("dst_aws_service", "id", "AWS service whose public range holds the destination in the packet", _SERVICE,
+            null_when="no public range of AWS's, or nothing tells"),
+    Derived("aws_service_basis", "id", "Who says, or says that there is none: aws field; ip-ranges with its date",
+            "src_aws_service and dst_aws_service", null_when="nothing tells"),
+    Derived("initiator", "address", "srcaddr or dstaddr: the end that began", "initiator_basis says", null_when=_NOT_DECIDED),
+    Derived("responder", "address", "srcaddr or dstaddr: the end that was asked", "initiator_basis says", null_when=_NOT_DECIDED),
+    Derived("initiator_basis", "id", "syn, direction, listening port, registry, unknown: evidence, the strongest first",
+            "A SYN without ACK, or with it, in any record of the 5-tuple; packets one way only; a port that others ask too; one port registered"),
+)
+# fmt: on
+
+
 def kind_of(column: str) -> Kind:
     """Kind of a column; a field flowlab does not know yet is text."""
     field = BY_COLUMN.get(column)
@@ -180,14 +232,20 @@ def limit_of(column: str) -> int:
     return field.limit or (2**31 - 1 if field.kind == "int32" else LARGEST_COUNT)
 
 
-def fields() -> pd.DataFrame:
-    """List every AWS flow-log field flowlab knows.
+def fields(*, derived: bool = False) -> pd.DataFrame:
+    """List every AWS flow-log field flowlab knows, or every column that `enrich` adds.
+
+    Parameters
+    ----------
+    derived : bool
+        List the columns of `enrich` instead.
 
     Returns
     -------
     DataFrame, one row per field, in AWS's order
         field (AWS name), column (name in a flow frame), version (first version that has it),
         kind, unit, meaning, null_when (when AWS writes ``-``), log (VPC, transit gateway, both).
+        With `derived`: column, kind, unit, meaning, basis (what the claim rests on), null_when.
 
     Examples
     --------
@@ -195,9 +253,14 @@ def fields() -> pd.DataFrame:
     >>> table = fl.fields()
     >>> table.loc[table["field"] == "tcp-flags", "version"].item()
     3
+    >>> fl.fields(derived=True)["column"].head(2).tolist()
+    ['protocol_name', 'service']
     """
     import pandas as pd
 
+    if derived:
+        columns = ["column", "kind", "unit", "meaning", "basis", "null_when"]
+        return pd.DataFrame([[getattr(d, c) for c in columns] for d in DERIVED], columns=columns)
     rows = [
         (f.name, f.column, f.version, f.kind, f.unit, f.meaning, f.null_when, f.log) for f in FIELDS
     ]

@@ -1,0 +1,141 @@
+"""Which way a record's packets went, seen from the ENI that recorded them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from flowlab.enriching.blocks import Addresses
+from flowlab.enriching.columns import NULL, Bools, Columns, Ints, category, lookup_codes
+
+INGRESS, EGRESS = 0, 1
+WAYS = ("ingress", "egress", "unknown")
+AWS, INVENTORY, INFERRED = 0, 1, 2
+BASES = ("aws", "eni-address (inventory)", "eni-address (inferred)", "unknown")
+
+# AWS writes the ENI's own address into every record but those of broadcasts and the like. An
+# address in so many of an ENI's records (of one IP version), when no other is, is the ENI's own.
+NEARLY_ALL = 0.95
+_LOOKED_AT = 64  # records per ENI that show the candidates; all of them are counted then
+
+
+@dataclass(frozen=True)
+class Directions:
+    """One entry per record: its way (INGRESS, EGRESS or NULL), and who says so."""
+
+    way: Ints
+    basis: Ints
+
+    def ways(self) -> pd.Categorical:
+        """The column direction."""
+        return category(np.where(self.way == NULL, len(WAYS) - 1, self.way), WAYS)
+
+    def bases(self) -> pd.Categorical:
+        """The column direction_basis."""
+        return category(np.where(self.basis == NULL, len(BASES) - 1, self.basis), BASES)
+
+
+def directions(
+    columns: Columns, addresses: Addresses, owners: pd.DataFrame | None = None
+) -> Directions:
+    """Find the direction of each record: AWS's word, else by the ENI's own address.
+
+    Parameters
+    ----------
+    columns : Columns
+    addresses : Addresses
+        Those of `columns`.
+    owners : DataFrame, optional
+        interface_id and address of ENIs, as `flowlab.setup.owners.known_owners` gives them.
+    """
+    way, basis = _said_by_aws(columns)
+    if not columns.has("interface_id", "srcaddr", "dstaddr") or not (way == NULL).any():
+        return Directions(way, basis)
+    eni, names = columns.words("interface_id")
+    ends = columns.codes("srcaddr"), columns.codes("dstaddr")
+    if owners is not None:
+        is_own = _owned(eni, names, ends, columns, owners)
+        _decide(way, basis, is_own, INVENTORY)
+    if (way == NULL).any():
+        _decide(way, basis, _nearly_always(eni, ends, addresses), INFERRED)
+    return Directions(way, basis)
+
+
+def _said_by_aws(columns: Columns) -> tuple[Ints, Ints]:
+    codes, words = columns.words("flow_direction")
+    known = {"ingress": INGRESS, "egress": EGRESS}
+    way = np.array([known.get(word, NULL) for word in words] + [NULL], np.int8)[codes]
+    return way, np.where(way == NULL, NULL, AWS).astype(np.int8)
+
+
+def _decide(way: Ints, basis: Ints, is_own: tuple[Bools, Bools], by: int) -> None:
+    source, destination = is_own
+    found = (source != destination) & (way == NULL)  # to itself: neither way
+    way[found] = np.where(source[found], EGRESS, INGRESS)
+    basis[found] = by
+
+
+def _owned(
+    eni: Ints, names: list[str], ends: tuple[Ints, Ints], columns: Columns, owners: pd.DataFrame
+) -> tuple[Bools, Bools]:
+    """Whether the source, and the destination, is an address the inventory has for the ENI."""
+    place = {name: code for code, name in enumerate(names)}
+    pairs = owners[["interface_id", "address"]].drop_duplicates()
+    holder = np.array([place.get(str(name), NULL) for name in pairs["interface_id"]], np.int64)
+    held = lookup_codes(columns.addresses, map(str, pairs["address"]))
+    here = (holder != NULL) & (held != NULL)
+    pair = np.unique(holder[here] << 32 | held[here])
+    first = np.full(len(columns.addresses) + 1, NULL, np.int64)  # one ENI that has the address
+    first[held[here]] = holder[here]
+    shared = np.zeros(len(first), bool)  # others have had it too
+    shared[held[here][first[held[here]] != holder[here]]] = True
+
+    def owns(codes: Ints) -> Bools:
+        yes = (first[codes] == eni) & (eni != NULL) & (codes != NULL)
+        rest = np.flatnonzero(shared[codes] & ~yes)
+        yes[rest] = np.isin(eni[rest].astype(np.int64) << 32 | codes[rest], pair)
+        return np.asarray(yes)
+
+    return owns(ends[0]), owns(ends[1])
+
+
+def _nearly_always(eni: Ints, ends: tuple[Ints, Ints], addresses: Addresses) -> tuple[Bools, Bools]:
+    """Whether the source, and the destination, is in nearly all of the ENI's records."""
+    source, destination = ends
+    version_6 = np.append(addresses.family == 6, False)
+    # A group is one ENI and one IP version. The last is of records that belong to none.
+    groups = 2 * (int(eni.max(initial=NULL)) + 1)
+    group = eni.astype(np.int32) * 2 + version_6[source]
+    group[(eni == NULL) | (source == NULL) | (destination == NULL)] = groups
+    size = np.bincount(group, minlength=groups + 1)
+    first, second = _candidates(group, size, source, destination)
+    count = [
+        np.bincount(group[(source == who[group]) | (destination == who[group])],
+                    minlength=groups + 1)
+        for who in (first, second)
+    ]  # fmt: skip
+    often = [seen >= np.maximum(size * NEARLY_ALL, 1) for seen in count]
+    own = np.where(often[0] & ~often[1], first, np.where(often[1] & ~often[0], second, NULL))
+    own[groups] = NULL
+    mine = own[group]
+    return (source == mine) & (mine != NULL), (destination == mine) & (mine != NULL)
+
+
+def _candidates(group: Ints, size: Ints, source: Ints, destination: Ints) -> tuple[Ints, Ints]:
+    """Give the two addresses that are most often in some records of each group."""
+    order = np.argsort(group.astype(np.min_scalar_type(len(size))), kind="stable")
+    start = np.cumsum(size) - size
+    steps = np.arange(_LOOKED_AT)[:, None] * size // _LOOKED_AT  # evenly over a group's records
+    rows = order[(start + steps)[:, size > 0].ravel()]
+    of = np.tile(group[rows], 2).astype(np.int64)
+    who = np.concatenate([source[rows], destination[rows]])
+    pair, times = np.unique(of[who != NULL] << 32 | who[who != NULL], return_counts=True)
+    best = np.lexsort((pair, times))
+    pair = pair[best]
+    first, second = (np.full(len(size), NULL, np.int32) for _ in range(2))
+    first[pair >> 32] = pair & 0xFFFFFFFF  # the last assignment, the most frequent, stays
+    others = pair[first[pair >> 32] != pair & 0xFFFFFFFF]
+    second[others >> 32] = others & 0xFFFFFFFF
+    return first, second
