@@ -49,6 +49,8 @@ _HOME = {
     "save_rules": "flowlab.rule_files",
     "impossible_traffic": "flowlab.recognisers",
     "never_captured": "flowlab.recognisers",
+    "dns_servers": "flowlab.detecting",
+    "infer_subnets": "flowlab.detecting",
     "enrich": "flowlab.enrichment",
     "explore": "flowlab.widgets.explorer",
     "S3": "flowlab.sources.s3",

@@ -15,7 +15,7 @@ import pandas as pd
 from sqlglot import exp
 
 from flowlab.errors import FlowlabError
-from flowlab.tables import Table, as_table
+from flowlab.tables import FilteredTable, Table, as_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +85,10 @@ def sql(asked: Callable[..., pd.DataFrame], flows: Any, **options: Any) -> str:
             fix="pass the function itself: fl.sql(fl.top_talkers, flows, n=5).",
         )
     table = as_table(flows)
-    return builder(table, **options).query.sql(dialect=table.dialect, pretty=True)  # type: ignore[no-any-return]
+    query = builder(table, **options).query
+    if isinstance(table, FilteredTable):
+        query = table.within(query)
+    return query.sql(dialect=table.dialect, pretty=True)  # type: ignore[no-any-return]
 
 
 def _to_pandas(answer: pa.Table, never_null: frozenset[str]) -> pd.DataFrame:

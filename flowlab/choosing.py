@@ -52,8 +52,7 @@ def rule(name: str, *, why: str = "", **matches: Any) -> Rule:
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.choosing import rule
-    >>> backup = rule("backup", dstport=873, srcaddr="10.0.9.0/24", why="rsync every night")
+    >>> backup = fl.rule("backup", dstport=873, srcaddr="10.0.9.0/24", why="rsync every night")
     >>> backup.matches
     'dstport 873 and srcaddr 10.0.9.0/24'
     """
@@ -134,8 +133,7 @@ def rules() -> pd.DataFrame:
 
     Examples
     --------
-    >>> from flowlab.choosing import rules
-    >>> rules().set_index("rule").loc["icmp", "matches"]
+    >>> fl.rules().set_index("rule").loc["icmp", "matches"]
     'protocol ICMP or ICMPv6'
     """
     rows = []

@@ -48,8 +48,7 @@ def dns_servers(table: Table, *, start: Any = None, end: Any = None) -> Question
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.detecting import dns_servers
-    >>> dns_servers(fl.sample_flows()[0])["addr"].tolist()
+    >>> fl.dns_servers(fl.sample_flows()[0])["addr"].tolist()
     ['10.0.2.53', '198.51.100.53', '10.0.1.220']
     """
     require(table, ["srcaddr", "dstaddr", "srcport", "protocol"], "dns_servers")
@@ -107,8 +106,7 @@ def infer_subnets(table: Table, *, start: Any = None, end: Any = None) -> Questi
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.detecting import infer_subnets
-    >>> infer_subnets(fl.sample_flows()[0])["cidr"].tolist()
+    >>> fl.infer_subnets(fl.sample_flows()[0])["cidr"].tolist()
     ['10.0.1.0/24', '2001:db8:1234:1::/64', '10.0.2.0/26', '10.0.3.0/25']
     """
     require(table, ["subnet_id", "flow_direction", "srcaddr", "dstaddr"], "infer_subnets")

@@ -59,9 +59,8 @@ def exclude(flows: Flows, rules: Any) -> Flows:
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.exclusions import exclude, only
     >>> flows, _ = fl.sample_flows()
-    >>> len(flows), len(exclude(flows, ["dns", "ntp"])), len(only(flows, ["dns", "ntp"]))
+    >>> len(flows), len(fl.exclude(flows, ["dns", "ntp"])), len(fl.only(flows, ["dns", "ntp"]))
     (97029, 87503, 9526)
     """
     return _divided(flows, rules, "exclude", keep_matches=False)
@@ -133,9 +132,8 @@ def excluded_by(table: Table, rules: Any = None) -> Question:
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.exclusions import excluded_by
     >>> flows, _ = fl.sample_flows()
-    >>> excluded_by(flows, ["dns", "metadata"])["flow_records"].tolist()
+    >>> fl.excluded_by(flows, ["dns", "metadata"])["flow_records"].tolist()
     [7253, 0]
     """
     if rules is None:
@@ -203,9 +201,8 @@ def waterfall(table: Table, rules: Any) -> Question:
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.exclusions import waterfall
     >>> flows, _ = fl.sample_flows()
-    >>> steps = waterfall(flows, ["dns-private", "dns"])
+    >>> steps = fl.waterfall(flows, ["dns-private", "dns"])
     >>> steps["flow_records_taken"].tolist()
     [0, 6493, 760, 0]
     """

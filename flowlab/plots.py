@@ -1,8 +1,7 @@
 """Charts of summaries: each takes the small DataFrame a question gave and returns an Axes.
 
-Nothing is computed here but the layout. A chart is white whatever the theme around it, says its
-units in words, and can be read in grey: what colour tells, a line style, marker or hatch tells
-too. `show` puts a chart into a notebook together with its alt text and its table.
+Nothing is computed here but the layout. A chart is white whatever the theme, says its units in
+words, and can be read in grey. `show` puts it into a notebook with its alt text and its table.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from flowlab.canvas import (
 )
 from flowlab.errors import FlowlabError, MissingFieldError, unknown_name
 from flowlab.pictures import Picture, describe, show
+from flowlab.waterfalls import waterfall
 from flowlab.wording import (
     LONGEST,
     MEASURES,
@@ -43,7 +43,7 @@ from flowlab.wording import (
     value_text,
 )
 
-__all__ = ["Picture", "bars", "describe", "heatmap", "lines", "show"]
+__all__ = ["Picture", "bars", "describe", "heatmap", "lines", "show", "waterfall"]
 
 _MOST_BARS = 30
 

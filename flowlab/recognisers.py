@@ -127,9 +127,8 @@ def impossible_traffic(
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.recognisers import impossible_traffic
     >>> flows, _ = fl.sample_flows()
-    >>> int(impossible_traffic(flows, vpc_cidrs="10.0.0.0/16")["flow_records"].sum())
+    >>> int(fl.impossible_traffic(flows, vpc_cidrs="10.0.0.0/16")["flow_records"].sum())
     0
     """
     require(table, ["srcaddr", "dstaddr", "srcport", "dstport", "protocol"], "impossible_traffic")
@@ -286,8 +285,7 @@ def never_captured() -> pd.DataFrame:
 
     Examples
     --------
-    >>> from flowlab.recognisers import never_captured
-    >>> never_captured().set_index("what").loc["queries to Amazon's DNS server", "use_instead"]
+    >>> fl.never_captured().set_index("what").loc["queries to Amazon's DNS server", "use_instead"]
     'Route 53 Resolver query logging'
     """
     return pd.DataFrame(_NEVER, columns=["what", "addresses", "reason", "use_instead", "source"])

@@ -44,10 +44,8 @@ def waterfall(steps: pd.DataFrame, *, value: str = "flow_records", ax: Axes | No
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.exclusions import waterfall as steps_of
-    >>> from flowlab.waterfalls import waterfall
     >>> flows, _ = fl.sample_flows()
-    >>> ax = waterfall(steps_of(flows, ["dns-private", "dns"]))
+    >>> ax = fl.plots.waterfall(fl.waterfall(flows, ["dns-private", "dns"]))
     >>> [text.get_text() for text in ax.get_yticklabels()]
     ['all records', 'dns-private', 'dns', 'kept']
     """

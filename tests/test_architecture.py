@@ -91,6 +91,9 @@ MAY_IMPORT = {
     "anonymization": set(),
     "widgets": {
         "*",
+        "exclusions",
+        "waterfalls",
+        "setup",
         "asking",
         "canvas",
         "choosing",
@@ -112,7 +115,7 @@ MAY_IMPORT = {
     "wording": set(),
     "canvas": {"wording"},
     "pictures": {"wording"},
-    "plots": {"wording", "canvas", "pictures"},
+    "plots": {"wording", "canvas", "pictures", "waterfalls"},
     "rendering": set(),
     "lab": set(),
     "cli": {"lab", "rendering", "setup", "*", "__version__"},
