@@ -89,8 +89,11 @@ MAY_IMPORT = {
         "volumes",
     },
     "anonymization": set(),
+    "explaining": {"enriching"},
+    "dissecting": {"explaining", "parsing", "wording"},
     "widgets": {
         "*",
+        "dissecting",
         "exclusions",
         "waterfalls",
         "setup",

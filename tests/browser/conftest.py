@@ -41,6 +41,12 @@ def window(chromium):
 
 
 @pytest.fixture
+def artifacts():
+    """Where pictures are kept, to be looked at."""
+    return ARTIFACTS
+
+
+@pytest.fixture
 def open_notebook(lab, window, request):
     """Return a function that opens a notebook; a picture is kept of how the test ended."""
     opened = []

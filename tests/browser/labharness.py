@@ -99,7 +99,6 @@ def running_lab(folder: Path, state: Path, *, seconds: float = 60) -> Iterator[L
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
-        "--LabApp.expose_app_in_browser=True",
         "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None",
     ]

@@ -1,0 +1,1 @@
+"""What of flow records names somebody, replaced by a key; what of it has meaning, kept."""
