@@ -60,7 +60,7 @@ class HeldTable:
                 f"SELECT CAST({_name(m)} AS VARCHAR) AS one FROM given"  # noqa: S608
                 for m in members
             )
-            words = f"SELECT one FROM ({values}) WHERE one IS NOT NULL ORDER BY one"  # noqa: S608
+            words = f"SELECT DISTINCT one FROM ({values}) WHERE one IS NOT NULL ORDER BY one"  # noqa: S608
             count = self._duck.execute(f"SELECT count(*) FROM ({words})").fetchone()[0]  # noqa: S608
             if 0 < count <= _MOST_VALUES:
                 type_name = _name(f"kind of {list_name}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -48,6 +49,8 @@ class Panel:
         self._twin = ""
         self._handle: Any = None
         self._twin_timer: asyncio.TimerHandle | None = None
+        # JupyterLab handles what widgets send in a thread of its own, cells run in another.
+        self._one_at_a_time = threading.RLock()
         self._together = 0
         self._pending = False
         self._timer: asyncio.TimerHandle | None = None
@@ -84,8 +87,9 @@ class Panel:
 
     def settle(self) -> None:
         """Compute now what a change has asked for, if it is still waiting."""
-        if self._pending:
-            self.refresh()
+        with self._one_at_a_time:
+            if self._pending:
+                self.refresh()
 
     # ------------------------------------------------------------ how it works
     def refresh(self) -> None:
@@ -151,7 +155,7 @@ class Panel:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no notebook: a script or a test
-            self.refresh()
+            self.settle()
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -185,7 +189,8 @@ class Panel:
             self._publish_now()
 
     def _publish_now(self) -> None:
-        self._handle.update(_Static(self.static()))
+        with self._one_at_a_time:
+            self._handle.update(_Static(self.static()))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.call}"

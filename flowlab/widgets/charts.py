@@ -14,10 +14,12 @@ from typing import Any
 
 import ipywidgets as w
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.widgets import SpanSelector
+from PIL import Image
 
 from flowlab.canvas import STYLE
 from flowlab.pictures import describe
@@ -101,7 +103,12 @@ class Chart:
     def png(self) -> bytes:
         """Give the chart as a picture."""
         file = io.BytesIO()
-        self.figure.savefig(file, format="png", dpi=_DPI, facecolor="white")
+        if self.is_live:
+            # As it was drawn. To save the figure would draw it again, while the front end may
+            # be asking the same canvas for it from another thread.
+            Image.fromarray(np.asarray(self.widget.buffer_rgba())).save(file, format="png")
+        else:
+            self.figure.savefig(file, format="png", dpi=_DPI, facecolor="white")
         return file.getvalue()
 
     def _margins(self, ax: Axes) -> None:

@@ -23,6 +23,7 @@ from flowlab.wording import value_text
 
 _WIDE = w.Layout(width="100%")
 _STEPS = ("1min", "5min", "15min", "1h", "6h", "1D")
+ALL = "all"
 _NOT_GROUPS = ("start", "end", *MEASURES)
 _MOST_OFFERED = 500  # values in a list to choose from; any can be typed
 
@@ -81,7 +82,8 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
         ("protocol", "protocol"),
     ):
         if name in have:
-            options = [("all", None), *((value_text(name, v), v) for v in values[name])]
+            # Not None: a dropdown takes that for nothing chosen, and shows nothing.
+            options = [("all", ALL), *((value_text(name, v), v) for v in values[name])]
             made[name] = w.Dropdown(options=options, description=label, style=LABEL, layout=_WIDE)
     for name, label in (("interface_id", "ENI"), ("subnet_id", "subnet")):
         if name in have:
@@ -135,6 +137,9 @@ def read(
         "port": lambda text: _checked("port", text),
         "interface_id": lambda text: _among("interface_id", text, values),
         "subnet_id": lambda text: _among("subnet_id", text, values),
+        "action": lambda value: None if value == ALL else value,
+        "flow_direction": lambda value: None if value == ALL else value,
+        "protocol": lambda value: None if value == ALL else value,
         "rules": tuple,
         "page": lambda page: int(page) - 1,
     }
@@ -158,6 +163,8 @@ def write(controls: Mapping[str, w.Widget], settings: Settings) -> None:
             value = local(value, zone)
         elif name in ("interface_id", "subnet_id"):
             value = ", ".join(value)
+        elif name in ("action", "flow_direction", "protocol"):
+            value = ALL if value is None else value
         elif name == "page":
             control.max = max(control.max, value + 1)
             value += 1
@@ -195,11 +202,11 @@ def _utc(text: str, zone: ZoneInfo) -> str | None:
     try:
         moment = pd.Timestamp(text.strip())
         moment = moment if moment.tz else moment.tz_localize(zone)
-    except (ValueError, TypeError) as problem:
+        return moment.tz_convert("UTC").strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, TypeError, OverflowError, NotImplementedError) as problem:  # "nan", "-1"
         raise FlowlabError(
             f"{text[:60]!r} is no time.", fix='Write it like "2026-11-02 08:00".'
         ) from problem
-    return moment.tz_convert("UTC").strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _checked(name: str, text: str) -> str:

@@ -120,5 +120,6 @@ def _not_possible(name: str, takes: str) -> str:
         return (
             f'needs to be told something: fl.rule("{name}", {takes.split(",")[0].rstrip("!")}=...)'
         )
-    known = all_rules().set_index("rule")
-    return f"these records lack {known.loc[name, 'needs']}"
+    known = all_rules()
+    lacking = known.loc[known["rule"] == name, "needs"].tolist()
+    return f"these records lack {', '.join(map(str, lacking))}"

@@ -107,7 +107,7 @@ def from_text(text: str) -> Settings:
         if not inflate.eof:
             raise ValueError(text)
         return _checked(json.loads(data))
-    except (ValueError, TypeError, zlib.error) as problem:
+    except (ValueError, TypeError, RecursionError, zlib.error) as problem:
         raise FlowlabError(
             "these are not the settings of an explorer.",
             "the text was cut or changed, or a newer flowlab wrote it.",
