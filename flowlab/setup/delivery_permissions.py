@@ -217,7 +217,13 @@ class _Permissions:
 
     def _simulated(self, read: _Read) -> Iterator[Check]:
         answer = self.subject.scope.get("iam:SimulatePrincipalPolicy", self.subject.resource)
-        rows = [row for row in answer.items() if row.get("EvalActionName") in _WRITE]
+        # AWS was asked about every log group that the role delivers to.
+        rows = [
+            row
+            for row in answer.items()
+            if row.get("EvalActionName") in _WRITE
+            and _is_about(str(row.get("EvalResourceName")), self.group)
+        ]
         if not rows:
             return
         check, says = "role-simulated", "AWS's simulator says"
@@ -260,3 +266,8 @@ class _Permissions:
         return as_json(
             delivery_role_policy(scope.account_id, scope.region, self.group, scope.partition)
         )
+
+
+def _is_about(resource: str, group: str) -> bool:
+    name = resource.partition(":log-group:")[2]
+    return resource == "*" or name == group or name.startswith(f"{group}:")

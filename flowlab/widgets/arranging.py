@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import ipywidgets as w
 
@@ -37,6 +36,13 @@ _INSERT = """
 """
 
 
+_WORDS = {
+    "start": "from", "end": "until", "addr": "address", "rules": "set aside", "by": "group by",
+    "interface_id": "ENI", "subnet_id": "subnet", "flow_direction": "direction",
+    "rank_by": "rank by", "n": "rows", "sort_by": "sort by",
+}  # fmt: skip
+
+
 class Frame:
     """The boxes of an explorer.
 
@@ -59,7 +65,9 @@ class Frame:
     ) -> None:
         self.ribbon, self._trail = w.HTML(), w.HTML()
         self.back = w.Button(description="back", icon="arrow-left", tooltip="to the view before")
-        self.everything = w.Button(description="show everything", icon="undo")
+        self.everything = w.Button(
+            description="show everything", icon="undo", layout=w.Layout(min_width="11em")
+        )
         self.insert = w.Button(
             description="into a new cell", icon="plus", tooltip="insert the calls below this cell"
         )
@@ -111,8 +119,9 @@ class Frame:
     def say_trail(self, trail: Sequence[Settings], first: Settings) -> None:
         """Show the way that led here."""
         self.back.disabled = len(trail) < 2
-        steps = [_told(settings, first) for settings in trail[-4:]]
-        dots = "… > " if len(trail) > 4 else ""
+        befores = [first, *trail[:-1]]
+        steps = [_told(*pair) for pair in zip(trail, befores, strict=True)][-5:]
+        dots = "… > " if len(trail) > 5 else ""
         self._trail.value = html.escape(dots + " > ".join(steps))
 
     def show_chart(self, there: bool) -> None:
@@ -144,21 +153,17 @@ class Frame:
             display(Javascript(_INSERT.format(source=json.dumps(text))))  # type: ignore[no-untyped-call]
 
 
-def _told(settings: Settings, first: Settings) -> str:
-    """Say in a few words how settings differ from those at the beginning."""
-    words: list[Any] = [VIEWS[settings.view].title]
-    for name in (
-        "action",
-        "flow_direction",
-        "protocol",
-        "addr",
-        "port",
-        "interface_id",
-        "subnet_id",
-    ):
-        value = getattr(settings, name)
-        if value and value != getattr(first, name):
-            words.append(f"{name} {', '.join(value) if isinstance(value, tuple) else value}")
-    if settings.start or settings.end:
-        words.append(f"{settings.start or ''} to {settings.end or ''}")
-    return plain_text(", ".join(map(str, words)))
+def _told(settings: Settings, before: Settings) -> str:
+    """Say in a few words what a step changed."""
+    words: list[str] = []
+    for name, value in vars(settings).items():
+        if value == getattr(before, name) or name == "page":
+            continue
+        shown = ", ".join(value) if isinstance(value, tuple) else value
+        if name == "view":
+            words.append(VIEWS[settings.view].title)
+        elif value in (None, "", ()):
+            words.append(f"any {_WORDS.get(name, name)}")
+        else:
+            words.append(f"{_WORDS.get(name, name)} {shown}")
+    return plain_text(", ".join(words)) or VIEWS[settings.view].title

@@ -397,6 +397,19 @@ def test_aws_simulator_has_its_say(policy, decisions, status, said):
     assert check.evidence.startswith("AWS's simulator says")
 
 
+def test_what_the_simulator_says_of_another_log_group_is_not_held_against_this_one():
+    (answer,) = simulated()
+    elsewhere = ARN.replace(GROUP, f"{GROUP}-of-others")
+    denied = [
+        {**row, "EvalResourceName": elsewhere, "EvalDecision": "implicitDeny"}
+        for row in answer.value
+    ]
+    both = Answer(answer.ask, answer.of, [*denied, *answer.value])
+    assert judge(policy=RIGHT, more=[both])["role-simulated"].status == "ok"
+    only_others = Answer(answer.ask, answer.of, denied)
+    assert "role-simulated" not in judge(policy=RIGHT, more=[only_others])
+
+
 def test_where_the_simulator_may_not_be_asked_nothing_is_said():
     assert "role-simulated" not in judge(more=simulated(), refused=["iam:SimulatePrincipalPolicy"])
 
