@@ -21,7 +21,7 @@ from flowlab.widgets.settings import Settings
 from flowlab.widgets.views import VIEWS, listed
 from flowlab.wording import value_text
 
-_WIDE = w.Layout(width="100%")
+_WIDE = w.Layout(width="auto")
 _STEPS = ("1min", "5min", "15min", "1h", "6h", "1D")
 ALL = "all"
 _NOT_GROUPS = ("start", "end", *MEASURES)
