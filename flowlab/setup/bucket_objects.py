@@ -48,7 +48,11 @@ def judge_objects(subject: Subject, flow_log: Mapping[str, Any], now: datetime) 
     if not answer.known:
         return subject.undecided(answer, name)
     listed = answer.value or {}
-    key, newest = str(listed.get("newest_key") or ""), _time(listed.get("newest"))
+    latest = listed
+    if "by_flow_log" in listed:
+        own = [one for one in listed["by_flow_log"] if one["flow_log"] == subject.flow_log]
+        latest = own[0] if own else {}
+    newest, key = _time(latest.get("newest")), str(latest.get("newest_key") or "")
     created = _time(flow_log.get("CreationTime"))
     age = None if created is None else now - created
     remedy = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,6 +86,9 @@ def _status_places(formats: Sequence[str]) -> dict[int, set[int]]:
     return places
 
 
+_FLOW_LOG = re.compile(r"_(fl-[0-9a-z]+)_")  # in the name of an object
+
+
 def newest_object(
     talk: Talk, place: Destination, account: str, region: str, taken: datetime
 ) -> dict[str, Any]:
@@ -103,10 +107,11 @@ def newest_object(
     Returns
     -------
     dict
-        ``objects``, ``newest``, ``newest_key``, ``looked_at``, ``complete``: see the asks of an
-        inventory.
+        ``objects``, ``newest``, ``newest_key``, ``looked_at``, ``complete``; and ``by_flow_log``,
+        ``flow_log``, ``newest``, ``newest_key`` of each that the keys name.
     """
     found: dict[str, Any] = {"objects": 0, "newest": None, "newest_key": None}
+    of_each: dict[str, dict[str, str]] = {}
     folders = list(_folders(place.prefix, account, region, taken))
     complete = True
     for folder in folders:
@@ -122,10 +127,17 @@ def newest_object(
                 modified = plain(entry["LastModified"])
                 if found["newest"] is None or modified > found["newest"]:
                     found |= {"newest": modified, "newest_key": entry["Key"]}
+                if named := _FLOW_LOG.search(entry["Key"]):
+                    latest = of_each.setdefault(
+                        named[1], {"flow_log": named[1], "newest": "", "newest_key": ""}
+                    )
+                    if modified > latest["newest"]:
+                        latest |= {"newest": modified, "newest_key": entry["Key"]}
             if number > _MOST_LISTINGS:
                 complete = False
                 break
-    return {**found, "looked_at": folders, "complete": complete}
+    each = list(of_each.values())
+    return {**found, "by_flow_log": each, "looked_at": folders, "complete": complete}
 
 
 def _folders(prefix: str, account: str, region: str, taken: datetime) -> Iterator[str]:

@@ -406,6 +406,15 @@ def test_the_age_of_the_newest_object(listed, created, status, said):
     assert set(statuses(checks)) <= {"newest-object"}
 
 
+@pytest.mark.parametrize(("minutes", "status"), [(12, "ok"), (60, "warn"), (None, "fail")])
+def test_of_several_flow_logs_in_one_folder_each_has_its_own_newest_object(minutes, status):
+    others, mine = listing(1, "fl-0fedcba9876543210"), listing(minutes)
+    each = [{"flow_log": "fl-0fedcba9876543210", **others}]
+    each += [{"flow_log": FLOW_LOG["FlowLogId"], **mine}] if minutes else []
+    checks = judge(listed={**others, "by_flow_log": each})
+    assert checks["newest-object"].status == status
+
+
 def test_a_time_that_is_none_is_not_stumbled_over():
     checks = judge({"CreationTime": None}, listed=listing(None))
     assert statuses(checks) == {"newest-object": "fail"}

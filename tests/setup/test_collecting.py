@@ -251,7 +251,8 @@ def test_a_bucket_and_its_newest_object(account):
         plain + "folder/", f"AWSLogs/{account.id}/vpcflowlogs/us-east-1/2020/01/01/old.log.gz",
         plain.replace("us-east-1", "eu-west-1") + "x", plain.replace(account.id, "9" * 12) + "x",
     ]  # fmt: skip
-    for object_key in (plain + "05/a.log.gz", *others):
+    named = plain + f"{account.id}_vpcflowlogs_us-east-1_fl-0a1b2c3d_20261101T0000Z_ab12.log.gz"
+    for object_key in (named, *others):
         body = b"" if object_key.endswith("/") else b"x"
         s3.put_object(Bucket=bucket, Key=object_key, Body=body)
     time.sleep(1.1)  # S3 tells seconds
@@ -267,6 +268,8 @@ def test_a_bucket_and_its_newest_object(account):
     assert scope.get("kms:GetKeyPolicy", alias).value["Version"] == "2012-10-17"
     found = scope.get("s3:ListBucket", f"arn:aws:s3:::{bucket}").value
     assert (found["objects"], found["newest_key"], found["complete"]) == (2, newest, True)
+    (own,) = found["by_flow_log"]  # the other's name says nothing of a flow log
+    assert (own["flow_log"], own["newest_key"]) == ("fl-0a1b2c3d", named)
     assert now < datetime.fromisoformat(found["newest"]) < now + timedelta(minutes=1)
     assert plain in found["looked_at"] and len(found["looked_at"]) == 4
     for ask in ("GetBucketPolicy", "GetBucketOwnershipControls", "GetEncryptionConfiguration"):
