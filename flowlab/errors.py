@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMES = 12  # that a message lists
+
 
 class FlowlabError(Exception):
     """An error a person can act on.
@@ -63,5 +65,7 @@ def unknown_name(what: str, name: object, known: Iterable[str]) -> UnknownNameEr
     """Build the error for a name that is not known, offering the nearest ones."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=3)
-    fix = f"did you mean {' or '.join(near)}?" if near else f"use one of: {', '.join(names)}."
+    more = f" ... ({len(names)} in all)" if len(names) > MOST_NAMES else ""
+    listed = f"use one of: {', '.join(names[:MOST_NAMES])}{more}."
+    fix = f"did you mean {' or '.join(near)}?" if near else listed
     return UnknownNameError(f"{what} {name!r} is not known.", fix=fix)

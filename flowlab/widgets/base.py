@@ -43,6 +43,7 @@ class Panel:
         self.names = dict(names)
         self.controls = dict(controls)
         self.error = ""
+        self._wrong = False
         self._call = ""
         self._result: Any = None
         self._message = w.HTML()
@@ -114,6 +115,7 @@ class Panel:
     @contextmanager
     def reporting(self) -> Iterator[None]:
         """Show in place what goes wrong inside, instead of losing it."""
+        self._wrong = False
         try:
             yield
         except KeyboardInterrupt:
@@ -123,7 +125,8 @@ class Panel:
         except Exception as problem:  # noqa: BLE001 - a callback's error is lost if not shown here
             self._say(f"{type(problem).__name__}: {problem}")
         else:
-            self._say("")
+            if not self._wrong:  # nor in what this set in motion
+                self._say("")
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -163,6 +166,7 @@ class Panel:
 
     def _say(self, text: str) -> None:
         self.error = text
+        self._wrong = bool(text)
         lines = "<br>".join(html.escape(plain_text(line)) for line in text.splitlines())
         style = "border-left:4px solid #d55e00;padding:.3em .8em"
         self._message.value = f"<div role='alert' style='{style}'>{lines}</div>" if text else ""

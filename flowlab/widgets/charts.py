@@ -50,6 +50,7 @@ class Chart:
         self._clicked, self._dragged = clicked, dragged
         self._span: SpanSelector | None = None
         self._ax: Axes | None = None
+        self._painted: Callable[[Axes], Any] | None = None
         self.widget = self._live() or w.Image(format="png")
 
     @property
@@ -58,10 +59,13 @@ class Chart:
         return not isinstance(self.widget, w.Image)
 
     def _live(self) -> Any:
+        backend = mpl.get_backend()
         try:
             from ipympl.backend_nbagg import Canvas, FigureManager
         except ImportError:
             return None
+        if mpl.get_backend() != backend:  # importing it makes it everybody's: it is to be ours only
+            mpl.use(backend)
         canvas: Any = Canvas(self.figure)
         # The front end asks for the picture when it is there; one sent before, it cannot read.
         canvas.syncing_data_url = False
@@ -73,7 +77,16 @@ class Chart:
         return canvas
 
     def draw(self, paint: Callable[[Axes], Any]) -> None:
-        """Draw anew; the figure stays the same."""
+        """Draw anew; the figure stays the same. What fails leaves the last drawing."""
+        try:
+            self._draw(paint)
+        except Exception:
+            if self._painted is not None:
+                self._draw(self._painted)
+            raise
+        self._painted = paint
+
+    def _draw(self, paint: Callable[[Axes], Any]) -> None:
         if self._span is not None:
             self._span.disconnect_events()
             self._span = None

@@ -193,7 +193,13 @@ def local(moment: str | None, zone: ZoneInfo) -> str:
     """Write a moment of the settings, which is in UTC, as a person in a zone does."""
     if moment is None:
         return ""
-    return pd.Timestamp(moment, tz="UTC").tz_convert(zone).strftime("%Y-%m-%d %H:%M:%S")
+    there = pd.Timestamp(moment, tz="UTC").tz_convert(zone)
+    text = there.strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        there.tz_localize(None).tz_localize(zone)
+    except ValueError:  # an hour that comes twice, when summer ends
+        text += there.strftime("%z")
+    return text
 
 
 def _utc(text: str, zone: ZoneInfo) -> str | None:

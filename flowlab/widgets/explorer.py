@@ -102,6 +102,7 @@ class Explorer(Panel):
         self._asked: OrderedDict[str, Any] = OrderedDict()
         self._trail: list[Settings] = []
         self._settings = Settings()
+        self._zone = self._settings.timezone
         self._measure = "bytes" if "bytes" in held.columns else "flow_records"
         super().__init__({"flows": held}, panel.make(held, self._values))
         self._over_time = Chart((9.6, 2.5), dragged=self._dragged)
@@ -114,9 +115,8 @@ class Explorer(Panel):
         self.when_clicked(self._frame.insert, self._insert)
         self._first = self._defaults()
         start = from_text(settings) if isinstance(settings, str) else settings
-        with self.together():
-            panel.write(self.controls, start or self._first)
-            self._pending = True
+        self._write(start or self._first)
+        self._pending = True
         self.settle()
 
     def _defaults(self) -> Settings:
@@ -132,9 +132,16 @@ class Explorer(Panel):
     @settings.setter
     def settings(self, chosen: Settings | str) -> None:
         wanted = from_text(chosen) if isinstance(chosen, str) else chosen
-        with self.together():
-            panel.write(self.controls, wanted)
+        self._write(wanted)
+        self._pending = True
         self.settle()
+
+    def _write(self, settings: Settings) -> None:
+        """Set the controls, which must not ask for themselves."""
+        self._zone = settings.timezone
+        with self.together():
+            panel.write(self.controls, settings)
+            self._pending = False
 
     @property
     def flows(self) -> pd.DataFrame:
@@ -205,6 +212,9 @@ class Explorer(Panel):
         if wrong:
             self.error = "; ".join(wrong.values())
             return
+        if settings.timezone != self._zone:  # the same moments, on another clock
+            settings = settings.but(start=self._settings.start, end=self._settings.end)
+            self._write(settings)
         before = self._settings
         with self.reporting():
             try:

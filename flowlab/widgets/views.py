@@ -124,17 +124,18 @@ _KEYS = ("addr", "addr_a", "port_a", "addr_b", "port_b", "protocol", "service", 
 
 
 def _to_address(row: Mapping[str, Any], _: Settings) -> dict[str, Any]:
-    return {"addr": row["addr"]}
+    return _known({"addr": row["addr"]})
 
 
 def _to_pair(row: Mapping[str, Any], _: Settings) -> dict[str, Any]:
-    return {"view": "records"} if pd.isna(row["addr_a"]) else {
-        "addr": f"{row['addr_a']}", "port": f"{row['port_a']}", "view": "records"
-    }  # fmt: skip
+    found = _known({"addr": row["addr_a"], "port": row["port_a"]})
+    return {name: str(value) for name, value in found.items()} | {"view": "records"}
 
 
 def _to_group(row: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     value = row[settings.by]
+    if pd.isna(value):
+        return {}
     if settings.by in ("srcaddr", "dstaddr"):
         return {"addr": value}
     if settings.by in ("srcport", "dstport"):
@@ -145,8 +146,17 @@ def _to_group(row: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def _to_service(row: Mapping[str, Any], _: Settings) -> dict[str, Any]:
-    changes: dict[str, Any] = {"protocol": int(row["protocol"])}
-    return changes if pd.isna(row["port"]) else {**changes, "port": str(row["port"])}
+    found = _known({"protocol": row["protocol"], "port": row["port"]})
+    return found | ({"port": str(found["port"])} if "port" in found else {})
+
+
+def _to_action(row: Mapping[str, Any], _: Settings) -> dict[str, Any]:
+    return _known({"action": row["action"]})
+
+
+def _known(changes: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what a row has no value for: there is nothing to choose then."""
+    return {name: value for name, value in changes.items() if not pd.isna(value)}
 
 
 def _nowhere(_: Mapping[str, Any], __: Settings) -> dict[str, Any]:
@@ -181,7 +191,7 @@ VIEWS: dict[str, View] = {
         "breakdown",
         lambda settings: {**_ranking(settings), "by": _with_action(settings.by)},
         _drawn(),
-        lambda row, _: {"action": row["action"]},
+        _to_action,
         ("action",),
     ),
     "week": View(

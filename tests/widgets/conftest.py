@@ -23,7 +23,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name == "widgets":
             item.add_marker(
-                pytest.mark.filterwarnings("ignore:Passing unrecognized arguments to super:DeprecationWarning")
+                pytest.mark.filterwarnings(
+                    "ignore:Passing unrecognized arguments to super:DeprecationWarning"
+                )
             )
 
 

@@ -61,7 +61,7 @@ def test_a_damaged_text_is_refused_or_says_the_same(chosen, data):
     try:
         read = from_text(damaged)
     except FlowlabError as problem:
-        assert problem.what and problem.why and problem.fix  # noqa: PT017
+        assert problem.what and problem.why and problem.fix
     else:
         # Base64 skips what is no letter of it; the last letter has bits nobody reads.
         assert read == chosen
@@ -73,7 +73,7 @@ def test_any_text_is_read_or_refused_with_a_remedy(text):
     try:
         assert isinstance(from_text(text), Settings)
     except FlowlabError as problem:
-        assert "copy it whole" in problem.fix  # noqa: PT017
+        assert "copy it whole" in problem.fix
 
 
 @pytest.mark.parametrize(
