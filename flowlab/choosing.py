@@ -133,6 +133,7 @@ def rules() -> pd.DataFrame:
 
     Examples
     --------
+    >>> import flowlab as fl
     >>> fl.rules().set_index("rule").loc["icmp", "matches"]
     'protocol ICMP or ICMPv6'
     """

@@ -7,6 +7,8 @@ times as fast (benchmarks/exploring.py).
 
 from __future__ import annotations
 
+import atexit
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 # Beyond so many different values, numbering them costs more than it saves.
 _MOST_VALUES = 1_000_000
+_OPEN: weakref.WeakSet[HeldTable] = weakref.WeakSet()
 
 
 class HeldTable:
@@ -35,6 +38,7 @@ class HeldTable:
         source = as_table(flows)
         self.columns: Sequence[str] = list(source.columns)
         self._duck = new_engine()
+        _OPEN.add(self)
         self._fill(source)
 
     def _fill(self, source: Table) -> None:
@@ -72,10 +76,22 @@ class HeldTable:
             for c in self.columns
         ]
 
+    def close(self) -> None:
+        """Forget the records."""
+        self._duck.close()
+        self._duck = None
+
     def run(self, query: exp.Query) -> pa.Table:
         """Answer a query over the relation "flows"."""
         with self._duck.cursor() as duck:
             return duck.sql(query.sql(dialect=self.dialect)).to_arrow_table()
+
+
+@atexit.register
+def _close_all() -> None:
+    # DuckDB complains on stderr of what is still there when Python ends.
+    for table in list(_OPEN):
+        table.close()
 
 
 def hold(flows: Any) -> HeldTable:

@@ -285,6 +285,7 @@ def never_captured() -> pd.DataFrame:
 
     Examples
     --------
+    >>> import flowlab as fl
     >>> fl.never_captured().set_index("what").loc["queries to Amazon's DNS server", "use_instead"]
     'Route 53 Resolver query logging'
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +71,11 @@ class Chart:
         # The front end asks for the picture when it is there; one sent before, it cannot read.
         canvas.syncing_data_url = False
         canvas._size = tuple(int(inches * _DPI) for inches in self.figure.get_size_inches())
-        FigureManager(canvas, 0)  # not pyplot's: nobody else's `plt.show()` may find this figure
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # of traitlets, for ipympl's toolbar
+            FigureManager(canvas, 0)  # not pyplot's: nobody's `plt.show()` may find this figure
         canvas.header_visible = canvas.footer_visible = canvas.resizable = False
         canvas.toolbar_visible = False
         canvas.mpl_connect("button_release_event", self._released)

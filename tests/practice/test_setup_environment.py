@@ -226,7 +226,7 @@ def test_two_at_once_are_strangers_and_nothing_stays_behind(account):
         assert len(enis) == 12 and {eni["OwnerId"] for eni in enis} == {other.account_id}
         assert len(account.client("ec2").describe_flow_logs()["FlowLogs"]) == 2
     assert other.account_id not in ec2_backends and other.account_id not in s3_backends
-    assert not any("-2" in bucket for bucket in s3_backends.bucket_accounts)
+    assert {other.bucket, other.services_bucket}.isdisjoint(s3_backends.bucket_accounts)
     assert len(account.client("ec2").describe_network_interfaces()["NetworkInterfaces"]) == 12
     with practice_account(records=0) as again:
         assert again.account_id == other.account_id
