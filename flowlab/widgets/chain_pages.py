@@ -79,8 +79,7 @@ def _chain(title: str, states: Mapping[Link, LinkState], enis: int) -> str:
         fails = reached and state.status == "fail"
         mark = " ← the chain breaks here" if fails else "" if reached else "; nothing gets this far"
         items.append(_link(link, state, enis, mark))
-        # Where only some of the ENIs fail, the others get past.
-        reached = reached and not (fails and not 0 < state.interfaces < enis)
+        reached = reached and not fails
     return f"<p>{_safe(title)}</p><ol style='margin:.2em 0 1em 0'>{''.join(items)}</ol>"
 
 

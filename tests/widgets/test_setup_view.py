@@ -111,8 +111,8 @@ def test_a_vpc_offers_what_is_in_it_and_drops_what_was_picked_elsewhere(view):
 def test_a_change_asks_once(view, monkeypatch):
     asked, check_setup = [], fl.check_setup
     monkeypatch.setattr(fl, "check_setup", lambda **o: asked.append(o) or check_setup(**o))
-    pick(view, vpc=SERVICES)
-    assert len(asked) == 1
+    pick(view, vpc=PRACTICE)  # where the ENI is that was picked
+    assert [set(options) for options in asked] == [{"snapshot", "vpc"}]
 
 
 def test_those_in_trouble_are_offered_first_and_said_to_be(view):
@@ -140,6 +140,13 @@ def test_an_interface_without_flow_log_breaks_at_once(view):
     first, *others = links(view)
     assert first == "✗ interface: FAIL (flow-log-covers) ← the chain breaks here"
     assert others == [f"- {link}: not checked; nothing gets this far" for link in LINKS[1:]]
+
+
+def test_what_one_interface_lacks_is_not_held_against_the_flow_logs_of_others(view):
+    pick(view, vpc=PRACTICE)  # two flow logs, and a subnet without
+    firsts = links(view)[::5]
+    assert firsts[:2] == ["✓ interface: ok", "✓ interface: ok"]
+    assert firsts[2].startswith("✗ interface: FAIL (flow-log-covers)")
 
 
 def test_what_follows_a_broken_link_is_told_apart_from_it():
@@ -184,7 +191,7 @@ def test_the_twin_is_what_is_shown_with_a_picture_told_in_words(view):
 
 
 def test_names_cannot_act():
-    name = "</td><script>alert(1)</script><img src=x onerror=alert(1)>\u202e"
+    name = "\u202e</td><script>alert(1)</script><img src=x onerror=alert(1)>"
     view = view_of(
         [vpc_of(1, name)], [subnet_of(1, 1, name)],
         [eni_of(1, description=name), eni_of(2, description=name)],
