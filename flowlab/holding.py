@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowlab import schema
+from flowlab.interrupting import stoppable
 from flowlab.tables import RELATION, Table, as_table, new_engine
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class HeldTable:
 
     def run(self, query: exp.Query) -> pa.Table:
         """Answer a query over the relation "flows"."""
-        with self._duck.cursor() as duck:
+        with self._duck.cursor() as duck, stoppable(duck):
             return duck.sql(query.sql(dialect=self.dialect)).to_arrow_table()
 
 

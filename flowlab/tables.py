@@ -6,14 +6,17 @@ The only place that knows where records can be. A table names its columns as the
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import html
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowlab import schema
 from flowlab.errors import FlowlabError, MissingFieldError, unknown_name
+from flowlab.interrupting import stoppable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,15 +75,23 @@ class FilteredTable:
     Parameters
     ----------
     table : Table
-    condition : Expr
-        Over the table's columns, in its dialect.
+    condition : Expr, or function of a Table that gives one
+        Over the table's columns, in its dialect. A function can write it for any engine.
     words : str
         What is left out, or left, for people.
     """
 
-    def __init__(self, table: Table, condition: exp.Expr, words: str) -> None:
-        self._table, self._condition, self._words = table, condition, words
+    def __init__(
+        self, table: Table, condition: exp.Expr | Callable[[Table], exp.Expr], words: str
+    ) -> None:
+        self._table, self._written, self._words = table, condition, words
+        self._condition = condition(table) if callable(condition) else condition
         self.dialect = table.dialect
+
+    @property
+    def of(self) -> Table:
+        """The table whose records these are some of."""
+        return self._table
 
     @property
     def columns(self) -> Sequence[str]:
@@ -110,6 +121,10 @@ class FilteredTable:
         ctes.insert(0, ctes.pop())
         return written
 
+    def elsewhere(self, dialect: str) -> FilteredTable:
+        """Give the same over a table of another engine that has these columns but no records."""
+        return FilteredTable(elsewhere(self._table, dialect), self._written, self._words)
+
     def __repr__(self) -> str:
         return f"{self._table!r}, {self._words}"
 
@@ -117,9 +132,30 @@ class FilteredTable:
         return f"<p>{html.escape(repr(self))}</p>"
 
 
-def connection() -> Any:
+@dataclass(frozen=True)
+class Outline:
+    """The columns of a table, to write a question for another engine; it cannot be asked."""
+
+    dialect: str
+    columns: Sequence[str]
+
+    def run(self, query: exp.Query) -> pa.Table:
+        """Refuse: there are no records."""
+        raise FlowlabError(f"there are no records in {self.dialect} to ask.")
+
+
+def elsewhere(table: Table, dialect: str) -> Table:
+    """Give a table of another engine with the same columns, to show a question's text."""
+    if isinstance(table, FilteredTable):
+        return table.elsewhere(dialect)
+    return Outline(dialect, list(table.columns))
+
+
+@contextlib.contextmanager
+def connection() -> Iterator[Any]:
     """Open a connection to DuckDB in memory; what is registered or viewed in it is its own."""
-    return _engine().cursor()
+    with _engine().cursor() as duck, stoppable(duck):
+        yield duck
 
 
 @functools.cache

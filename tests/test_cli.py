@@ -316,7 +316,9 @@ def wheel_python(wheel, tmp_path_factory):
 
 
 def run_in(folder, python, *arguments):
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # With pytest's, a kernel would hand down what it otherwise keeps to itself (ipykernel.iostream).
+    ours = {"PYTHONPATH", "PYTEST_CURRENT_TEST"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     command = [python, "-m", "flowlab", *arguments]
     done = subprocess.run(
         command, cwd=folder, env=kept, capture_output=True, text=True, check=False

@@ -16,6 +16,7 @@ from typing import Any
 import ipywidgets as w
 
 from flowlab.errors import FlowlabError
+from flowlab.interrupting import listen_while_idle
 from flowlab.widgets.calls import Call, Step, text_of
 from flowlab.wording import plain_text
 
@@ -84,7 +85,7 @@ class Panel:
 
     def static(self) -> str:
         """Give the view in HTML that needs no widget."""
-        return self._twin
+        return self._twin or self._message.value  # no view yet, but perhaps a reason
 
     def settle(self) -> None:
         """Compute now what a change has asked for, if it is still waiting."""
@@ -176,6 +177,7 @@ class Panel:
         from IPython.display import display
 
         self.settle()
+        listen_while_idle()
         display(self.box)  # type: ignore[no-untyped-call]
         # Saved with the notebook, and shown where no widget can be: GitHub, a report, a copy
         # that is not trusted.
