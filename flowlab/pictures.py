@@ -6,6 +6,7 @@ import base64
 import html
 import io
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,8 +15,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.container import BarContainer
+from matplotlib.dates import num2date
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 
 from flowlab.errors import FlowlabError
 from flowlab.wording import MEASURES, WEEKDAYS, as_label, plain_text, value_text
@@ -30,7 +33,7 @@ def describe(ax: Axes) -> str:
     Parameters
     ----------
     ax : Axes
-        What `bars`, `lines` or `heatmap` returned.
+        What `bars`, `lines`, `areas` or `heatmap` returned.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def show(ax: Axes, table: pd.DataFrame | None = None) -> Picture:
     Parameters
     ----------
     ax : Axes
-        What `bars`, `lines` or `heatmap` returned. Its whole figure is shown, and closed.
+        What `bars`, `lines`, `areas` or `heatmap` returned. Its whole figure is shown, and closed.
     table : DataFrame, optional
         The summary that was drawn; its first 200 rows are shown.
 
@@ -121,6 +124,8 @@ def _told(ax: Axes) -> tuple[str, str]:
         return f"Bar chart of {x} by {y}", _told_of_bars(ax)
     if kind == "flowlab lines":
         return f"Line chart of {y} over {x}", _told_of_lines(ax)
+    if kind == "flowlab areas":
+        return f"Stacked chart of {y} over {x}", _told_of_areas(ax)
     if kind == "flowlab heatmap":
         what = _in_words(_colour_axis(ax).get_label_text()) if ax.collections else y
         return f"Heat map of {what} by weekday and {x.split(';')[0]}", _told_of_heatmap(ax)
@@ -166,6 +171,31 @@ def _told_of_lines(ax: Axes) -> str:
     count = f"{len(drawn)} line{'s' * (len(drawn) > 1)}"
     more = f"; and {len(drawn) - 3} more" if len(drawn) > 3 else ""
     return f"{count}, {span}; {'; '.join(largest)}{more}"
+
+
+def _told_of_areas(ax: Axes) -> str:
+    layers = [one for one in ax.patches if isinstance(one, StepPatch)]
+    if not layers:
+        return "no records"
+    say = ax.yaxis.get_major_formatter()
+    zone = getattr(ax.xaxis.get_major_locator(), "tz", UTC)  # the axis's own
+    moments = num2date(layers[0].get_data().edges, tz=zone)
+    top, _, _ = layers[-1].get_data()
+    peak = int(np.argmax(top))
+    sums = []
+    for layer in layers:
+        above, _, below = layer.get_data()
+        sums.append((float(np.sum(above - below)), as_label(str(layer.get_label()))))
+    whole = sum(amount for amount, _ in sums) or 1
+    largest = sorted(sums, key=lambda one: -one[0])[:3]
+    shares = ", ".join(f"{name} {amount / whole:.0%}" for amount, name in largest)
+    more = f", and {len(sums) - 3} more" if len(sums) > 3 else ""
+    count = f"{len(layers)} layer{'s' * (len(layers) > 1)}"
+    first, last, highest = (f"{moments[at]:%Y-%m-%d %H:%M}" for at in (0, -1, peak))
+    return (
+        f"{count}, {first} to {last}; together they peak at {say(top[peak])} at {highest};"
+        f" of the whole {shares}{more}"
+    )
 
 
 def _told_of_heatmap(ax: Axes) -> str:

@@ -7,14 +7,12 @@ words, and can be read in grey. `show` puts it into a notebook with its alt text
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from flowlab import schema
 from flowlab.canvas import (
     COLOURS,
     HATCHES,
@@ -27,23 +25,32 @@ from flowlab.canvas import (
     unit_axis,
     utc_moments,
 )
-from flowlab.errors import FlowlabError, MissingFieldError, unknown_name
+from flowlab.drawable import (
+    check_summary,
+    keys_of,
+    numbers_of,
+    require,
+    require_numbers,
+    row_name,
+    series_of,
+    step_of,
+    zone_named,
+)
+from flowlab.errors import FlowlabError
 from flowlab.pictures import Picture, describe, show
+from flowlab.stacks import areas
 from flowlab.waterfalls import waterfall
 from flowlab.wording import (
     LONGEST,
-    MEASURES,
     VANTAGE,
     WEEKDAYS,
     amount_text,
-    cut_short,
     measure_words,
     plain_text,
     step_in_words,
-    value_text,
 )
 
-__all__ = ["Picture", "bars", "describe", "heatmap", "lines", "show", "waterfall"]
+__all__ = ["Picture", "areas", "bars", "describe", "heatmap", "lines", "show", "waterfall"]
 
 _MOST_BARS = 30
 
@@ -86,11 +93,11 @@ def bars(
     >>> ax.get_ylabel()
     'addr'
     """
-    _check_summary(summary, "bars")
+    check_summary(summary, "bars")
     values = [value] if isinstance(value, str) else list(value)
-    keys = _keys(summary) if label is None else [label] if isinstance(label, str) else list(label)
-    _require(summary, [*values, *keys], "bars")
-    _require_numbers(summary, values, "bars")
+    keys = keys_of(summary) if label is None else [label] if isinstance(label, str) else list(label)
+    require(summary, [*values, *keys], "bars")
+    require_numbers(summary, values, "bars")
     units = {measure_words(v)[1] for v in values}
     if len(units) != 1:
         raise FlowlabError(
@@ -99,7 +106,7 @@ def bars(
         )
     unit = units.pop()
     rows = summary.head(_MOST_BARS)
-    names = [_bar_name(rows, keys, at) for at in range(len(rows))]
+    names = [row_name(rows, keys, at) for at in range(len(rows))]
     width = 8 if max(map(len, names), default=0) <= LONGEST else 11
     with drawing_on(ax, (width, 1.1 + len(names) * max(0.32, 0.2 * len(values)))) as ax:
         thickness = 0.8 / len(values)
@@ -108,7 +115,7 @@ def bars(
             for number, name in enumerate(values):
                 drawn = ax.barh(
                     places - 0.4 + thickness * (number + 0.5),
-                    _numbers(rows[name]),
+                    numbers_of(rows[name]),
                     thickness * 0.92,
                     color=COLOURS[number % len(COLOURS)],
                     hatch=HATCHES[number % len(HATCHES)] if len(values) > 1 else "",
@@ -116,12 +123,12 @@ def bars(
                     linewidth=0.5,
                     label=measure_words(name)[0],
                 )
-                ends = [amount_text(v, unit) for v in _numbers(rows[name])]
+                ends = [amount_text(v, unit) for v in numbers_of(rows[name])]
                 ax.bar_label(drawn, ends, padding=3, fontsize="small")
             ax.set_yticks(places, names)
             ax.invert_yaxis()
             ax.margins(x=0.12, y=0.02)
-            from_zero(ax, np.concatenate([_numbers(rows[v]) for v in values]))
+            from_zero(ax, np.concatenate([numbers_of(rows[v]) for v in values]))
             unit_axis(ax.xaxis, unit)
         else:
             say_no_records(ax)
@@ -179,16 +186,16 @@ def lines(
     >>> [line.get_label() for line in ax.lines]
     ['ACCEPT', 'REJECT']
     """
-    _check_summary(volume, "lines")
+    check_summary(volume, "lines")
     keys = [by] if isinstance(by, str) else list(by) if by is not None else None
-    _require(volume, ["time", value, *(keys or [])], "lines")
-    _require_numbers(volume, [value], "lines")
+    require(volume, ["time", value, *(keys or [])], "lines")
+    require_numbers(volume, [value], "lines")
     if keys is None:
-        keys = [k for k in _keys(volume) if k != "time"]
+        keys = [k for k in keys_of(volume) if k != "time"]
     noun, unit, vantage = measure_words(value)
     timed = volume[volume["time"].notna()]
-    step = _step(timed["time"])
-    series = _series(timed, value, keys)
+    step = step_of(timed["time"])
+    series = series_of(timed, value, keys)
     shown = sorted(series, key=lambda one: -one[1].sum())[: len(COLOURS)]
     # Whoever is drawn keeps its place, and so its colour, in the order of the groups.
     shown = [one for one in series if any(one is kept for kept in shown)]
@@ -270,22 +277,18 @@ def heatmap(
     >>> ax.get_xlabel()
     'hour of the day, UTC; hatched: outside the period'
     """
-    _check_summary(volume, "heatmap")
-    _require(volume, ["time", value], "heatmap")
-    _require_numbers(volume, [value], "heatmap")
+    check_summary(volume, "heatmap")
+    require(volume, ["time", value], "heatmap")
+    require_numbers(volume, [value], "heatmap")
     timed = volume[volume["time"].notna()]
-    if _step(timed["time"]) not in (0, 3600):
+    step = step_of(timed["time"])
+    if step not in (0, 3600):
         raise FlowlabError(
-            f"heatmap draws hours; the steps of this summary are {_step(timed['time']):,} s wide.",
+            f"heatmap draws hours; the steps of this summary are {step:,} s wide.",
             fix='pass fl.traffic_over_time(flows, every="1h").',
         )
     hours = timed.groupby("time")[value].sum()
-    try:
-        local = pd.DatetimeIndex(pd.to_datetime(hours.index, utc=True)).tz_convert(tz)
-    except (KeyError, ValueError, TypeError) as problem:
-        raise FlowlabError(
-            f"tz={tz!r} is not a time zone.", fix='write it like "UTC" or "Europe/Madrid".'
-        ) from problem
+    local = pd.DatetimeIndex(pd.to_datetime(hours.index, utc=True)).tz_convert(zone_named(tz))
     places = [local.day_of_week, local.hour]
     means = hours.astype("float64").groupby(places).mean()
     week = means.reindex(pd.MultiIndex.from_product([range(7), range(24)]))
@@ -312,89 +315,3 @@ def heatmap(
         ax.set_xlabel(f"hour of the day, {plain_text(tz)}{outside}")
         ax.set_gid("flowlab heatmap")
     return ax
-
-
-def _check_summary(summary: object, asked_by: str) -> None:
-    if not isinstance(summary, pd.DataFrame):
-        raise FlowlabError(
-            f"{asked_by} cannot draw a {type(summary).__name__}.",
-            fix="pass the DataFrame that fl.top_talkers or fl.traffic_over_time gave, say.",
-        )
-    if {"srcaddr", "start"} <= set(summary.columns) and "flow_records" not in summary.columns:
-        raise FlowlabError(
-            f"{asked_by} draws a summary; these are flow records.",
-            fix=f"sum them up first, as in plots.{asked_by}("
-            + (
-                "fl.top_talkers(flows))." if asked_by == "bars" else "fl.traffic_over_time(flows))."
-            ),
-        )
-
-
-def _keys(summary: pd.DataFrame) -> list[str]:
-    return [str(c) for c in summary.columns if c not in MEASURES]
-
-
-def _require(summary: pd.DataFrame, names: Sequence[str], asked_by: str) -> None:
-    missing = [name for name in dict.fromkeys(names) if name not in summary.columns]
-    for name in missing:
-        if name not in MEASURES and name not in schema.BY_COLUMN and name != "time":
-            raise unknown_name(f"{asked_by}: the column", name, map(str, summary.columns))
-    if not missing:
-        if "time" in names and not pd.api.types.is_datetime64_any_dtype(summary["time"]):
-            raise FlowlabError(
-                f"{asked_by}: the column time holds {summary['time'].dtype}, not moments.",
-                fix="pass fl.traffic_over_time(flows, ...).",
-            )
-        return
-    if "time" in missing:
-        why, fix = "it is not a summary over time.", "pass fl.traffic_over_time(flows, ...)."
-    elif all(name in ("bytes", "packets") for name in missing):
-        why = f"the flow log's format does not include the AWS field {' and '.join(missing)}."
-        fix = 'draw another value, such as value="flow_records".'
-    else:
-        why = "the question did not ask for it."
-        fix = f"the summary has {', '.join(map(str, summary.columns))}."
-    plural = "s" * (len(missing) > 1)
-    raise MissingFieldError(
-        f"{asked_by} needs the column{plural} {', '.join(missing)}, which this summary lacks.",
-        why,
-        fix,
-    )
-
-
-def _require_numbers(summary: pd.DataFrame, names: Sequence[str], asked_by: str) -> None:
-    numeric = [str(c) for c in summary.columns if pd.api.types.is_numeric_dtype(summary[c])]
-    for name in names:
-        if name not in numeric:
-            raise unknown_name(f"{asked_by}: value =", name, numeric)
-
-
-def _numbers(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return column.to_numpy("float64", na_value=np.nan)
-
-
-def _series(timed: pd.DataFrame, value: str, keys: list[str]) -> list[tuple[str, pd.Series[Any]]]:
-    """Name and values over time of each group, in the order of the rows."""
-    if timed.empty:
-        return []
-    if not keys:
-        return [("all traffic", timed.groupby("time")[value].sum())]
-    groups = timed.groupby(keys, dropna=False, sort=False, observed=True)
-    return [
-        (_bar_name(rows, keys, 0), rows.groupby("time")[value].sum().sort_index())
-        for _, rows in groups
-    ]
-
-
-def _step(times: pd.Series[Any]) -> int:
-    """Width of the steps in seconds: the least distance of two, 0 if there is but one."""
-    moments = np.unique(utc_moments(times))
-    return int(np.diff(moments).min().astype("int64")) if len(moments) > 1 else 0
-
-
-def _bar_name(rows: pd.DataFrame, keys: Sequence[str], at: int) -> str:
-    parts = [cut_short(value_text(key, rows[key].iloc[at])) for key in keys]
-    pair = len(keys) == 2 and keys[0].endswith("srcaddr") and keys[1].endswith("dstaddr")
-    name = (" \N{RIGHTWARDS ARROW} " if pair else ", ").join(parts)
-    name = cut_short(name, 2 * LONGEST + 3).replace("$", r"\$")  # no formulas
-    return f" {name}" if name.startswith("_") else name  # matplotlib hides such labels

@@ -258,6 +258,7 @@ EMPTY = volume(ACCEPT=[1]).head(0)
 EVERY_CHART = [
     (plots.bars, talkers("a", "b")),
     (plots.lines, volume(ACCEPT=[1, 2])),
+    (plots.areas, volume(ACCEPT=[1, 2])),
     (plots.heatmap, volume(ACCEPT=[1, 2])),
 ]
 each_chart = pytest.mark.parametrize(
