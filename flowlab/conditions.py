@@ -124,6 +124,7 @@ def _typed(name: str, sql_type: str) -> exp.Expr:
 _SIDES = {
     "port": "either port",
     "addr": "either address",
+    "owner": "either owner",
     "packet_addr": "either packet address",
     "aws_service": "either AWS service",
 }

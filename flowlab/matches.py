@@ -22,6 +22,7 @@ EITHER_SIDE: dict[str, tuple[str, ...]] = {
     "port": ("srcport", "dstport"),
     "addr": ("srcaddr", "dstaddr"),
     "packet_addr": ("pkt_srcaddr", "pkt_dstaddr"),
+    "owner": ("src_owner", "dst_owner"),
     "aws_service": ("pkt_src_aws_service", "pkt_dst_aws_service"),
 }
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}

@@ -17,7 +17,7 @@ from flowlab.wording import plain_text
 # In three columns, from 1024 pixels on; each control with its own line for what is wrong with it.
 _COLUMNS = (
     ("start", "end", "timezone", "every", "compare"),
-    ("action", "flow_direction", "protocol", "addr", "port", "interface_id", "subnet_id"),
+    ("action", "flow_direction", "protocol", "addr", "port", "interface_id", "subnet_id", "owner"),
     ("by", "rank_by", "n", "sort_by", "descending", "page", "rules"),
 )
 # Of JupyterLab, where `flowlab lab` lets a page reach it. Nothing happens elsewhere.
@@ -53,6 +53,8 @@ class Frame:
     rows : Rows
     message : HTML
         Where errors are shown.
+    period : Widget, optional
+        Chooses a period where the chart cannot be dragged over.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Frame:
         chart: Chart,
         rows: Rows,
         message: w.HTML,
+        period: w.Widget | None = None,
     ) -> None:
         self.ribbon, self._trail = w.HTML(), w.HTML()
         self.back = w.Button(description="back", icon="arrow-left", tooltip="to the view before")
@@ -93,6 +96,7 @@ class Frame:
                 w.HBox([self.back, self.everything, self._trail]),
                 w.HBox(columns),
                 over_time.widget,
+                *([period] if period is not None else []),
                 controls["view"],
                 message,
                 self._view,
@@ -124,25 +128,18 @@ class Frame:
         dots = "… > " if len(trail) > 5 else ""
         self._trail.value = html.escape(dots + " > ".join(steps))
 
-    def show_chart(self, there: bool) -> None:
-        """Show the chart of the view, or do without one."""
-        parts = self._view.children
-        wanted = (self._chart.widget, *parts[-1:]) if there else parts[-1:]
-        if parts[:-1] != wanted[:-1]:
-            self._view.children = wanted
-
     def show_rows(self) -> None:
-        """Show rows that can be clicked."""
-        self._below(self._rows.box)
+        """Show the chart of a view, and its rows, which can be clicked."""
+        self._stand(self._chart.widget, self._rows.box)
 
     def show_table(self, text: str) -> None:
-        """Show a table."""
+        """Show a table, without a chart."""
         self._table.value = text
-        self._below(self._table)
+        self._stand(self._table)
 
-    def _below(self, part: w.Widget) -> None:
-        chart = (self._chart.widget,) if self._chart.widget in self._view.children else ()
-        self._view.children = (*chart, part)
+    def _stand(self, *parts: w.Widget) -> None:
+        if self._view.children != parts:  # or the front end would build them anew
+            self._view.children = parts
 
     def insert_cell(self, text: str) -> None:
         """Put the calls into a new cell below, where JupyterLab lets a page do that."""

@@ -24,6 +24,7 @@ from PIL import Image
 
 from flowlab.canvas import STYLE
 from flowlab.pictures import describe
+from flowlab.wording import plain_text
 
 _DPI = 96
 
@@ -100,7 +101,7 @@ class Chart:
             self._ax = self.figure.subplots()
             paint(self._ax)
             self._margins(self._ax)
-        if self._dragged is not None and self.is_live:
+        if self._dragged is not None and self.is_live and self._ax.get_gid() != "flowlab words":
             # Made when the limits are final: its handles would stretch the axis to 1970.
             self._ax.set_xlim(self._ax.get_xlim())
             self._span = SpanSelector(self._ax, self._selected, "horizontal", useblit=True)
@@ -109,11 +110,16 @@ class Chart:
         else:
             self.widget.value = self.png()
 
+    def say(self, text: str) -> None:
+        """Show words where the chart would be."""
+        self.draw(lambda ax: _words(ax, text))
+
     def picture(self) -> str:
         """Give the chart as HTML that needs no widget, with a sentence that says what it shows."""
         if self._ax is None:
             return ""
-        said = html.escape(describe(self._ax))
+        words = self._ax.get_gid() == "flowlab words"
+        said = html.escape(self._ax.texts[0].get_text() if words else describe(self._ax))
         data = base64.b64encode(self.png()).decode("ascii")
         source = f"src='data:image/png;base64,{data}' style='max-width:100%;background:white'"
         return f'<figure><img alt="{said}" {source}></figure>'
@@ -136,7 +142,7 @@ class Chart:
         left = 0.35 + 0.075 * max(longest, 6) + 0.17 * (ax.get_ylabel().count("\n") + 1)
         legend = ax.get_legend()
         names = [len(t.get_text()) for t in legend.get_texts()] if legend else []
-        outside = legend is not None and ax.get_gid() == "flowlab lines"
+        outside = legend is not None and ax.get_gid() in ("flowlab lines", "flowlab areas")
         right = 0.75 + 0.075 * max(names, default=0) if outside else 0.2
         below = 0.35 + 0.19 * (ax.get_xlabel().count("\n") + 1)
         self.figure.subplots_adjust(
@@ -158,3 +164,10 @@ class Chart:
                 if low <= event.ydata <= high:
                     self._clicked(number)
                     return
+
+
+def _words(ax: Axes, text: str) -> None:
+    ax.set_axis_off()
+    ax.set_gid("flowlab words")
+    said = plain_text(text).replace("$", r"\$")  # no formulas
+    ax.text(0.5, 0.5, said, ha="center", va="center", wrap=True, transform=ax.transAxes)

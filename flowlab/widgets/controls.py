@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -19,7 +20,7 @@ from flowlab.tables import Table
 from flowlab.widgets.base import LABEL
 from flowlab.widgets.settings import Settings
 from flowlab.widgets.views import VIEWS, listed
-from flowlab.wording import value_text
+from flowlab.wording import plain_text, value_text
 
 _WIDE = w.Layout(width="auto")
 _STEPS = ("1min", "5min", "15min", "1h", "6h", "1D")
@@ -39,10 +40,14 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
     """
     have = set(table.columns)
     groups = [c for c in table.columns if c not in _NOT_GROUPS]
+    views = [
+        (view.title, name)
+        for name, view in VIEWS.items()
+        if have >= {*view.needs} and (groups or name != "groups")
+    ]
     made: dict[str, w.Widget] = {
         "view": w.ToggleButtons(
-            options=[(view.title, name) for name, view in VIEWS.items() if have >= {*view.needs}],
-            description="view", style={"button_width": "12em"},
+            options=views, description="view", style={"button_width": "12em"}
         ),
         "start": _typed("from", "beginning of what is there"),
         "end": _typed("until", "end of what is there"),
@@ -55,10 +60,6 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
         "rules": w.SelectMultiple(
             options=possible_rules(have), description="set aside", rows=6, style=LABEL,
             layout=_WIDE, tooltip="rules whose records are set aside; Ctrl chooses several",
-        ),
-        "by": w.Dropdown(
-            options=groups, value="action" if "action" in groups else groups[0],
-            description="group by", style=LABEL, layout=_WIDE,
         ),
         "rank_by": w.Dropdown(
             options=[m for m in reversed(MEASURES) if m == "flow_records" or m in have],
@@ -76,6 +77,14 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
         "page": _counted("page", 1, 1),
         "compare": w.Checkbox(value=False, description="beside the period before", indent=False),
     }  # fmt: skip
+    if groups:
+        made["by"] = w.Dropdown(
+            options=groups, value="action" if "action" in groups else groups[0],
+            description="group by", style=LABEL, layout=_WIDE,
+        )  # fmt: skip
+    if "start" not in have:  # there is no time to choose or to compare
+        for name in ("start", "end", "every", "compare"):
+            del made[name]
     for name, label in (
         ("action", "action"),
         ("flow_direction", "direction"),
@@ -85,11 +94,12 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
             # Not None: a dropdown takes that for nothing chosen, and shows nothing.
             options = [("all", ALL), *((value_text(name, v), v) for v in values[name])]
             made[name] = w.Dropdown(options=options, description=label, style=LABEL, layout=_WIDE)
-    for name, label in (("interface_id", "ENI"), ("subnet_id", "subnet")):
-        if name in have:
+    for name, label in (("interface_id", "ENI"), ("subnet_id", "subnet"), ("owner", "owner")):
+        if values.get(name):
             made[name] = w.Combobox(
-                options=list(values[name])[:_MOST_OFFERED], description=label, style=LABEL,
+                options=[plain_text(v) for v in values[name][:_MOST_OFFERED]], description=label,
                 placeholder="all; several with commas", continuous_update=False, layout=_WIDE,
+                style=LABEL,
             )  # fmt: skip
     return made
 
@@ -137,6 +147,7 @@ def read(
         "port": lambda text: _checked("port", text),
         "interface_id": lambda text: _among("interface_id", text, values),
         "subnet_id": lambda text: _among("subnet_id", text, values),
+        "owner": lambda text: _among("owner", text, values),
         "action": lambda value: None if value == ALL else value,
         "flow_direction": lambda value: None if value == ALL else value,
         "protocol": lambda value: None if value == ALL else value,
@@ -155,20 +166,55 @@ def read(
 
 
 def write(controls: Mapping[str, w.Widget], settings: Settings) -> None:
-    """Set the controls to what the settings say."""
+    """Set the controls to what the settings say.
+
+    Raises
+    ------
+    FlowlabError
+        They do not fit the records: a column or a value that is not there. No control is set then.
+    """
     zone = zone_of(settings.timezone)
-    for name, control in controls.items():
-        value = getattr(settings, name)
-        if name in ("start", "end"):
-            value = local(value, zone)
-        elif name in ("interface_id", "subnet_id"):
-            value = ", ".join(value)
-        elif name in ("action", "flow_direction", "protocol"):
-            value = ALL if value is None else value
-        elif name == "page":
-            control.max = max(control.max, value + 1)
-            value += 1
-        control.value = value
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name not in controls and value != field.default:
+            raise FlowlabError(
+                f"these records have nothing that {field.name}={value!r} could choose.",
+                "the settings are of other records, which had more columns.",
+                "begin with ex.settings of these.",
+            )
+    wanted = {name: _shown(name, getattr(settings, name), zone) for name in controls}
+    for name, value in wanted.items():
+        _check_fits(name, controls[name], value)
+    for name, value in wanted.items():
+        if name == "page":
+            controls[name].max = max(controls[name].max, value)
+        controls[name].value = value
+
+
+def _shown(name: str, value: Any, zone: ZoneInfo) -> Any:
+    """Give a value of the settings as its control has it."""
+    if name in ("start", "end"):
+        return local(_utc(value or "", ZoneInfo("UTC")), zone)
+    if name in ("interface_id", "subnet_id", "owner"):
+        return ", ".join(map(plain_text, value))
+    if name in ("action", "flow_direction", "protocol"):
+        return ALL if value is None else value
+    return value + 1 if name == "page" else value
+
+
+def _check_fits(name: str, control: w.Widget, value: Any) -> None:
+    if isinstance(control, (w.Dropdown, w.ToggleButtons, w.SelectMultiple)):
+        offered = [one[1] if isinstance(one, tuple) else one for one in control.options]
+        for one in value if isinstance(value, tuple) else (value,):
+            if one not in offered:
+                raise unknown_name(f"{control.description} =", str(one), map(str, offered))
+    elif isinstance(control, w.BoundedIntText):
+        most = control.max if name != "page" else value
+        if not control.min <= value <= most:
+            raise FlowlabError(
+                f"{control.description}: {value} is not between {control.min} and {control.max}.",
+                fix="choose a number between them.",
+            )
 
 
 @functools.cache
@@ -191,14 +237,17 @@ def zone_of(name: str) -> ZoneInfo:
 
 def local(moment: str | None, zone: ZoneInfo) -> str:
     """Write a moment of the settings, which is in UTC, as a person in a zone does."""
-    if moment is None:
-        return ""
-    there = pd.Timestamp(moment, tz="UTC").tz_convert(zone)
-    text = there.strftime("%Y-%m-%d %H:%M:%S")
+    return "" if moment is None else there(pd.Timestamp(moment, tz="UTC"), zone)
+
+
+def there(moment: pd.Timestamp, zone: ZoneInfo) -> str:
+    """Write a moment on the clock of a zone."""
+    local = moment.tz_convert(zone)
+    text = local.strftime("%Y-%m-%d %H:%M:%S")
     try:
-        there.tz_localize(None).tz_localize(zone)
+        local.tz_localize(None).tz_localize(zone)
     except ValueError:  # an hour that comes twice, when summer ends
-        text += there.strftime("%z")
+        text += local.strftime("%z")
     return text
 
 
@@ -222,9 +271,13 @@ def _checked(name: str, text: str) -> str:
 
 
 def _among(name: str, text: str, values: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
-    chosen = tuple(listed(text))
+    # As the box shows them: without marks that would turn the line around.
+    known = {plain_text(value): value for value in values[name]}
+    chosen = [one.strip() for one in text.replace(";", ",").split(",") if one.strip()]
+    if text.strip() in known:  # an owner may have a comma in its name
+        chosen = [text.strip()]
     for one in chosen:
-        if one not in values[name]:
-            label = schema.BY_COLUMN[name].name
-            raise unknown_name(f"no record here has the {label}", one, values[name])
-    return chosen
+        if one not in known:
+            label = name if name == "owner" else schema.BY_COLUMN[name].name
+            raise unknown_name(f"no record here has the {label}", one, known)
+    return tuple(known[one] for one in chosen)

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import html
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from flowlab import plots
+from flowlab.errors import FlowlabError
 from flowlab.holding import hold
 from flowlab.ledger import Ledger
 from flowlab.pages import records
-from flowlab.pictures import table_html
 from flowlab.summaries import breakdown, totals
 from flowlab.tables import as_table
 from flowlab.widgets import controls as panel
-from flowlab.widgets.arranging import Frame
 from flowlab.widgets.base import Panel
-from flowlab.widgets.calls import Call, Name, Step, text_of
-from flowlab.widgets.charts import Chart
-from flowlab.widgets.ribbon import Counts, written
-from flowlab.widgets.rows import Rows
+from flowlab.widgets.calls import Call, Step, text_of
 from flowlab.widgets.settings import Settings, from_text
-from flowlab.widgets.views import PAGE, VIEWS, View, period, records_of, selection
-from flowlab.wording import MEASURES
+from flowlab.widgets.showing import Period, Screen, Shown, row_of
+from flowlab.widgets.views import PAGE, VIEWS, period, records_of, selection
 
 _MOST_HELD = 25_000_000  # records copied into memory; more are asked where they are
 _KEPT = 64  # answers kept, so that going back asks nothing
 _CHOICES = ("protocol", "action", "flow_direction", "interface_id", "subnet_id")
+_OWNERS = ("src_owner", "dst_owner")
 _MOST_GROUPS = 6  # of the chart over time
 
 
@@ -57,7 +52,8 @@ def explore(
     Raises
     ------
     FlowlabError
-        Not something that holds records; not the settings of an explorer.
+        Not something that holds records; not the settings of an explorer, or of records that
+        have what these lack.
 
     Examples
     --------
@@ -93,34 +89,30 @@ class Explorer(Panel):
     def __init__(
         self, flows: Any, ledger: Ledger | None, settings: str | Settings | None = None
     ) -> None:
-        self._ledger = ledger
         source = as_table(flows)
         self._read = int(totals(source)["flow_records"].item())
         held = hold(flows) if self._read <= _MOST_HELD else source
-        self._whole = totals(held).iloc[0]
+        self._whole = _time_of(held)
         self._values = {c: _values(held, c) for c in _CHOICES if c in held.columns}
+        owners = [v for c in _OWNERS if c in held.columns for v in _values(held, c)]
+        self._values["owner"] = list(dict.fromkeys(owners))
         self._asked: OrderedDict[str, Any] = OrderedDict()
         self._trail: list[Settings] = []
         self._settings = Settings()
-        self._zone = self._settings.timezone
-        self._measure = "bytes" if "bytes" in held.columns else "flow_records"
         super().__init__({"flows": held}, panel.make(held, self._values))
-        self._over_time = Chart((9.6, 2.5), dragged=self._dragged)
-        self._chart = Chart((9.6, 3.6), clicked=self._drill)
-        self._rows = Rows(self._drill)
-        self._frame = Frame(self.controls, self._over_time, self._chart, self._rows, self._message)
-        self.box = self._frame.box
-        self.when_clicked(self._frame.back, self.back)
-        self.when_clicked(self._frame.everything, self.reset)
-        self.when_clicked(self._frame.insert, self._insert)
-        self._first = self._defaults()
+        self._screen = Screen(
+            self.controls, self._message, ledger, self._whole, self._dragged, self._drill
+        )
+        frame = self._screen.frame
+        self.box = frame.box
+        self.when_clicked(frame.back, self.back)
+        self.when_clicked(frame.everything, self.reset)
+        self.when_clicked(frame.insert, lambda: frame.insert_cell(self.call))
+        self._first = panel.read(self.controls, self._values)[0]
         start = from_text(settings) if isinstance(settings, str) else settings
         self._write(start or self._first)
         self._pending = True
         self.settle()
-
-    def _defaults(self) -> Settings:
-        return panel.read(self.controls, self._values)[0]
 
     # ------------------------------------------------------------ what a person reads and sets
     @property
@@ -138,9 +130,14 @@ class Explorer(Panel):
 
     def _write(self, settings: Settings) -> None:
         """Set the controls, which must not ask for themselves."""
-        self._zone = settings.timezone
+        plain = Settings()
+        # What was not chosen is here what it was when it was opened: these records may lack the
+        # column that others are grouped by.
+        ours = {
+            n: v for n, v in vars(self._first).items() if getattr(settings, n) == vars(plain)[n]
+        }
         with self.together():
-            panel.write(self.controls, settings)
+            panel.write(self.controls, settings.but(**ours))
             self._pending = False
 
     @property
@@ -150,7 +147,8 @@ class Explorer(Panel):
         for step in selection(self.settings):
             names[step.target] = step.call.run(names)
         chosen = names[records_of(selection(self._settings)).name]
-        return records(chosen, n=None, start=self._settings.start, end=self._settings.end)
+        sort_by = "start" if self._whole is not None else next(iter(self.names["flows"].columns))
+        return records(chosen, n=None, sort_by=sort_by, **period(self._settings))
 
     def back(self) -> None:
         """Go back to the settings before."""
@@ -165,24 +163,23 @@ class Explorer(Panel):
     # ------------------------------------------------------------ asking
     def steps(self) -> Sequence[Step | Call]:
         """Give the calls that make the view."""
-        return self._view.steps(self._settings, self._before())
+        return self._steps(self._settings)
 
-    @property
-    def _view(self) -> View:
-        return VIEWS[self._settings.view]
+    def _steps(self, settings: Settings) -> Sequence[Step | Call]:
+        view = VIEWS[settings.view]
+        span = self._period(settings)
+        if not settings.compare or not view.comparable or span is None:
+            return view.steps(settings)
+        start, end = span
+        before = {"start": _text(start - (end - start)), "end": _text(start)}
+        return view.steps(settings, before)
 
-    def _before(self) -> dict[str, str] | None:
-        """Give the period of the same length before, if it is to stand beside."""
-        if not self._settings.compare or not self._view.comparable:
+    def _period(self, settings: Settings) -> Period | None:
+        if self._whole is None:
             return None
-        start, end = self._period()
-        return {"start": _text(start - (end - start)), "end": _text(start)}
-
-    def _period(self) -> tuple[pd.Timestamp, pd.Timestamp]:
-        chosen = self._settings
-        first = pd.Timestamp(chosen.start or self._whole["first_start"])
-        last = pd.Timestamp(chosen.end or self._whole["last_end"])
-        return tuple(t if t.tz else t.tz_localize("UTC") for t in (first, last))  # type: ignore[return-value]
+        first, last = self._whole
+        start = pd.Timestamp(settings.start, tz="UTC") if settings.start else first
+        return start, pd.Timestamp(settings.end, tz="UTC") if settings.end else last
 
     def ask(self, steps: Sequence[Step | Call]) -> Any:
         """Give the answer of the last of some calls; what was asked before is not asked again."""
@@ -201,6 +198,53 @@ class Explorer(Panel):
             self._asked.popitem(last=False)
         return answer
 
+    def _ask_all(self, settings: Settings) -> Shown:
+        chosen = selection(settings)
+        of = records_of(chosen)
+        counted = self.ask([*chosen, Call("totals", [of], period(settings))])
+        records_there = int(counted["flow_records"].item())
+        matching = records_there
+        if settings.rules:
+            filters = selection(settings.but(rules=()))
+            asked = [*filters, Call("totals", [records_of(filters)], period(settings))]
+            matching = int(self.ask(asked)["flow_records"].item())
+        view = VIEWS[settings.view]
+        if view.draw is None:  # the page that was shown may be gone
+            last = max(0, -(-records_there // PAGE) - 1)
+            settings = settings.but(page=min(settings.page, last))
+        # With one row more than is shown, it is known whether there are more.
+        enough = settings.but(n=settings.n + 1) if view.is_ranking else settings
+        answer = self.ask(self._steps(enough))
+        more = view.is_ranking and len(answer) > settings.n
+        return Shown(
+            settings=settings,
+            call=text_of(self._steps(settings)),
+            answer=(answer.head(settings.n) if more else answer).copy(),  # ours stays as it is
+            volume=self._ask_over_time(settings, chosen),
+            period=self._period(settings),
+            read=self._read,
+            matching=matching,
+            counted=records_there,
+            size=int(counted["bytes"].item()) if "bytes" in counted else None,
+            more=more,
+        )
+
+    def _ask_over_time(
+        self, settings: Settings, chosen: Sequence[Step]
+    ) -> pd.DataFrame | str | None:
+        if self._whole is None:
+            return None
+        options: dict[str, Any] = {"every": settings.every}
+        if "by" in self.controls:
+            options |= {"by": settings.by, "n": _MOST_GROUPS}
+        if "end" not in self.names["flows"].columns:
+            options["spread"] = False
+        try:
+            asked = Call("traffic_over_time", [records_of(chosen)], options)
+            return self.ask([*chosen, asked])  # type: ignore[no-any-return]
+        except FlowlabError as problem:  # too many steps, say: all the rest can still be shown
+            return str(problem)
+
     def refresh(self) -> None:
         """Ask what the controls say, and show it; the last good view stays if that fails."""
         self._pending = False
@@ -208,90 +252,29 @@ class Explorer(Panel):
             self._timer.cancel()
             self._timer = None
         settings, wrong = panel.read(self.controls, self._values)
-        self._frame.say_wrong(wrong)
+        frame = self._screen.frame
+        frame.say_wrong(wrong)
         if wrong:
             self.error = "; ".join(wrong.values())
             return
-        if settings.timezone != self._zone:  # the same moments, on another clock
+        if settings.timezone != self._settings.timezone:  # the same moments, on another clock
             settings = settings.but(start=self._settings.start, end=self._settings.end)
             self._write(settings)
-        before = self._settings
         with self.reporting():
-            try:
-                self._settings = settings
-                steps = list(self.steps())
-                answer = self.ask(steps)
-                self._show(answer)
-            except BaseException:
-                self._settings = before
-                raise
-            self._call, self._result = text_of(steps), answer
-            self._frame.say_call(self._call)
-            if not self._trail or self._trail[-1] != settings:
-                self._trail.append(settings)
-            self._frame.say_trail(self._trail, self._first)
+            shown = self._ask_all(settings)
+            self._screen.show(shown)
+            if shown.settings != settings:
+                self._write(shown.settings)
+            self._settings = shown.settings
+            self._call, self._result = shown.call, shown.answer
+            if not self._trail or self._trail[-1] != self._settings:
+                self._trail.append(self._settings)
+            frame.say_trail(self._trail, self._first)
             self._publish()
 
-    # ------------------------------------------------------------ showing
-    def _show(self, answer: pd.DataFrame) -> None:
-        settings, view = self._settings, self._view
-        chosen = selection(settings)
-        of = records_of(chosen)
-        shown = self.ask([*chosen, Call("totals", [of], period(settings))])
-        filters = selection(settings.but(rules=()))
-        matching = (
-            self.ask([*filters, Call("totals", [records_of(filters)], period(settings))])
-            if settings.rules
-            else shown
-        )
-        counts = self._counts(matching, shown)
-        self._frame.say_ribbon(written(counts, self._ledger, self._cut(answer, counts)))
-        self._draw_over_time(chosen, of)
-        keys = [c for c in answer.columns if c not in MEASURES]
-        leads = bool(len(answer)) and bool(view.leads_to(_row(answer, 0), settings))
-        self._frame.show_chart(view.draw is not None)
-        if view.draw is not None:
-            draw = view.draw
-            self._chart.draw(lambda ax: draw(answer, settings, ax))
-        if view.draw is None:
-            self.controls["page"].max = max(1, -(-counts.shown // PAGE))
-            self._frame.show_table(table_html(answer))
-        else:
-            self._frame.show_rows()
-            self._rows.show(answer.head(PAGE), keys, leads)
-
-    def _draw_over_time(self, chosen: Sequence[Step], of: Name) -> None:
-        """Draw the whole time, whatever the period: it is where a period is chosen."""
-        settings = self._settings
-        options: dict[str, Any] = {"every": settings.every, "by": settings.by, "n": _MOST_GROUPS}
-        volume = self.ask([*chosen, Call("traffic_over_time", [of], options)])
-        value = settings.rank_by if settings.rank_by in volume else self._measure
-
-        def paint(ax: Any) -> None:
-            plots.lines(volume, value=value, by=settings.by, ax=ax)
-            if settings.start or settings.end:
-                begin, end = (t.tz_localize(None) for t in self._period())
-                ax.axvspan(begin, end, color="#000000", alpha=0.08, hatch="//", zorder=0)
-
-        drawn = (settings.but(view="", page=0, sort_by="", descending=False, compare=False, n=1),)
-        if drawn != getattr(self, "_drawn", None):  # a change of view alone draws nothing here
-            self._over_time.draw(paint)
-            self._drawn = drawn
-
-    def _counts(self, matching: pd.DataFrame, shown: pd.DataFrame) -> Counts:
-        zone = panel.zone_of(self._settings.timezone)
-        start, end = (panel.local(_text(t), zone) for t in self._period())
-        size = int(shown["bytes"].item()) if "bytes" in shown else None
-        before, after = (int(answer["flow_records"].item()) for answer in (matching, shown))
-        return Counts(self._read, before, after, size, start, end, zone.key)
-
-    def _cut(self, answer: pd.DataFrame, counts: Counts) -> str:
-        settings = self._settings
-        if settings.view == "records":
-            pages = max(1, -(-counts.shown // PAGE))
-            return f"page {settings.page + 1} of {pages:,}" if pages > 1 else ""
-        limit = settings.n if "n" in self._view.options(settings) else None
-        return f"the first {limit} rows" if limit is not None and len(answer) == limit else ""
+    def static(self) -> str:
+        """Give the view as pictures and table, in HTML that needs no widget."""
+        return self._screen.static() or self._message.value
 
     # ------------------------------------------------------------ what a person does
     def _dragged(self, start: pd.Timestamp, end: pd.Timestamp) -> None:
@@ -302,21 +285,9 @@ class Explorer(Panel):
         with self.reporting():
             answer = self.result
             if row < len(answer):
-                changes = self._view.leads_to(_row(answer, row), self._settings)
+                changes = VIEWS[self._settings.view].leads_to(row_of(answer, row), self._settings)
                 if changes:
                     self.settings = self._settings.but(page=0, **changes)
-
-    def _insert(self) -> None:
-        self._frame.insert_cell(self.call)
-
-    def static(self) -> str:
-        """Give the view as pictures and table, in HTML that needs no widget."""
-        settings = self._settings
-        charts = [self._over_time, *([self._chart] if self._view.draw is not None else [])]
-        parts = [self._frame.ribbon.value, f"<h4>{html.escape(VIEWS[settings.view].title)}</h4>"]
-        parts += [chart.picture() for chart in charts]
-        parts += [table_html(self._result), f"<pre>{html.escape(self._call)}</pre>"]
-        return "".join(parts)
 
 
 def _values(table_: Any, name: str) -> list[Any]:
@@ -324,8 +295,16 @@ def _values(table_: Any, name: str) -> list[Any]:
     return [value for value in found.tolist() if not pd.isna(value)]
 
 
-def _row(answer: pd.DataFrame, number: int) -> dict[str, Any]:
-    return {str(name): value for name, value in answer.iloc[number].items()}
+def _time_of(table_: Any) -> Period | None:
+    """Give the first and last moment of the records, if they have any."""
+    found = totals(table_).iloc[0]
+    first, last = found.get("first_start"), found.get("last_end")
+    if pd.isna(first):
+        return None
+    if pd.isna(last):
+        latest = records(table_, sort_by="start", descending=True, n=1)["start"].iloc[0]
+        last = latest + pd.Timedelta("1s")  # a period ends before its end
+    return first, last
 
 
 def _text(moment: pd.Timestamp) -> str:

@@ -22,16 +22,15 @@ class Counts(NamedTuple):
         Those of them that no rule sets aside.
     size : int or None
         Their bytes, as recorded at each ENI; None where the format has none.
-    start, end : str
-        Period, in the display's time zone.
+    period : str
+        In the display's time zone; "" where the records have no time.
     """
 
     read: int
     matching: int
     shown: int
     size: int | None
-    start: str
-    end: str
+    period: str
     timezone: str
 
 
@@ -49,7 +48,7 @@ def written(counts: Counts, ledger: Ledger | None, cut: str) -> str:
     parts = [f"<b>{counts.shown:,}</b> of {counts.read:,} records"]
     if counts.size is not None:
         parts.append(amount_text(counts.size, "B"))
-    parts.append(f"{counts.start} to {counts.end} {counts.timezone}")
+    parts.append(f"{counts.period} {counts.timezone}" if counts.period else "no time")
     parts.append(f"{counts.matching - counts.shown:,} set aside by rules")
     parts += _reading(ledger)
     if cut:

@@ -100,6 +100,11 @@ class View:
         side_by_side = Call("beside", [Name("now"), Name("before")])
         return [*chosen, Step("now", asked), Step("before", earlier), side_by_side]
 
+    @property
+    def is_ranking(self) -> bool:
+        """Whether it shows the first n rows of more."""
+        return "n" in self.options(Settings()) and self.draw is not None
+
 
 def _ranking(settings: Settings) -> dict[str, Any]:
     return {"rank_by": settings.rank_by, "n": settings.n}
@@ -142,6 +147,8 @@ def _to_group(row: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         return {"port": str(value)}
     if settings.by in ("interface_id", "subnet_id"):
         return {settings.by: (value,)}
+    if settings.by in ("src_owner", "dst_owner"):
+        return {"owner": (value,)}
     return {settings.by: value} if settings.by in ("action", "flow_direction", "protocol") else {}
 
 
@@ -198,7 +205,9 @@ VIEWS: dict[str, View] = {
         "Hour by weekday",
         "traffic_over_time",
         lambda _: {"every": "1h"},
-        lambda answer, settings, ax: plots.heatmap(answer, value=settings.rank_by, ax=ax),
+        lambda answer, settings, ax: plots.heatmap(
+            answer, value=settings.rank_by, tz=settings.timezone, ax=ax
+        ),
         _nowhere,
         ("start", "end"),
         comparable=False,

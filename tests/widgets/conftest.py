@@ -47,6 +47,7 @@ def unrendered(monkeypatch):
     from matplotlib.backends.backend_webagg_core import FigureCanvasWebAggCore
 
     monkeypatch.setattr(FigureCanvasWebAggCore, "draw", lambda self: None)
+    monkeypatch.setattr("flowlab.widgets.charts.Chart.png", lambda self: b"")
 
 
 @pytest.fixture

@@ -209,16 +209,18 @@ def test_without_ipympl_it_is_a_picture(flows, no_ipympl):
 
 def test_without_ipympl_a_period_is_typed(flows, run, no_ipympl):
     ex = fl.explore(flows)
-    pictures = [one for one in (ex._over_time, ex._chart) if isinstance(one.widget, w.Image)]
+    pictures = [
+        one for one in (ex._screen.over_time, ex._screen.chart) if isinstance(one.widget, w.Image)
+    ]
     assert len(pictures) == 2
-    before = ex._over_time.widget.value
+    before = ex._screen.over_time.widget.value
     ex.controls["start"].value = "2026-03-02 06:00"
     ex.controls["end"].value = "2026-03-02 07:00"
     assert ex.error == ""
     inside = flows["start"].between("2026-03-02 06:00Z", "2026-03-02 07:00Z", inclusive="left")
     assert len(ex.flows) == inside.sum() > 0
     pd.testing.assert_frame_equal(run(ex.call, flows), ex.result)
-    assert ex._over_time.widget.value != before  # the period is marked
+    assert ex._screen.over_time.widget.value != before  # the period is marked
     assert "<img alt=" in ex.static()
 
 
