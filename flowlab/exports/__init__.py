@@ -1,0 +1,1 @@
+"""Flow records on their way out: documents, files, and Elasticsearch or OpenSearch."""
