@@ -1,0 +1,1 @@
+"""The same questions where the records are: Athena and Spark."""
