@@ -69,6 +69,38 @@ def ip_in(networks: Sequence[Network], address: exp.Expr, dialect: str) -> exp.E
 
 
 def _duckdb(networks: Sequence[Network], address: exp.Expr) -> exp.Expr:
+    return _by_patterns(networks, address, "\\", (_word("g"),))
+
+
+def _spark(networks: Sequence[Network], address: exp.Expr) -> exp.Expr:
+    return _by_patterns(networks, address, "$", ())
+
+
+def _athena(networks: Sequence[Network], address: exp.Expr) -> exp.Expr:
+    parsed = exp.TryCast(this=address.copy(), to=exp.DataType.build("IPADDRESS", dialect="athena"))
+    four = ipaddress.collapse_addresses(n for n in networks if isinstance(n, IPv4Network))
+    tests = [_contains(block, parsed) for block in four]
+    for block in ipaddress.collapse_addresses(n for n in networks if isinstance(n, IPv6Network)):
+        test = _contains(block, parsed)
+        if block.overlaps(_MAPPED):  # where Trino keeps IPv4 addresses
+            test = exp.and_(test, exp.Like(this=address.copy(), expression=_word("%:%")))
+        tests.append(test)
+    return exp.or_(*tests, copy=False)
+
+
+def _contains(block: Network, parsed: exp.Expr) -> exp.Expr:
+    # Not sqlglot's own function, which is about arrays.
+    return exp.Anonymous(this="CONTAINS", expressions=[_word(str(block)), parsed.copy()])
+
+
+_ENGINES = {"duckdb": _duckdb, "athena": _athena, "spark": _spark}
+_MAPPED = IPv6Network("::ffff:0:0/96")
+
+
+def _by_patterns(
+    networks: Sequence[Network], address: exp.Expr, group: str, everywhere: Sequence[exp.Expr]
+) -> exp.Expr:
+    """Test by regular expressions; `group` begins a group's number where text is replaced."""
     four = list(ipaddress.collapse_addresses(n for n in networks if isinstance(n, IPv4Network)))
     six = list(ipaddress.collapse_addresses(n for n in networks if isinstance(n, IPv6Network)))
     tests: list[exp.Expr] = []
@@ -81,20 +113,18 @@ def _duckdb(networks: Sequence[Network], address: exp.Expr) -> exp.Expr:
         candidates = exp.or_(
             *_matches(address, sorted({_first_group(n) for n in rest})), copy=False
         )
-        written_out = _matches(_written_out(address), [_ipv6_pattern(n) for n in rest])
+        whole = _written_out(address, group, everywhere)
+        written_out = _matches(whole, [_ipv6_pattern(n) for n in rest])
         tests.append(
             exp.Case().when(candidates, exp.or_(*written_out, copy=False)).else_(exp.false())
         )
     return exp.or_(*tests, copy=False)
 
 
-_ENGINES = {"duckdb": _duckdb}
-
-
 def _matches(text: exp.Expr, patterns: Sequence[str]) -> list[exp.Expr]:
     parts = [patterns[at : at + _AT_ONCE] for at in range(0, len(patterns), _AT_ONCE)]
     return [
-        exp.func("REGEXP_MATCHES", text.copy(), exp.Literal.string(f"^({'|'.join(part)})$"))
+        exp.RegexpLike(this=text.copy(), expression=_word(f"^({'|'.join(part)})$"))
         for part in parts
     ]
 
@@ -140,20 +170,21 @@ def _first_group(network: IPv6Network) -> str:
     return f"(?i:{_digits(network, 4)}):[0-9a-fA-F:]*"
 
 
-def _written_out(address: exp.Expr) -> exp.Expr:
+def _written_out(address: exp.Expr, group: str, everywhere: Sequence[exp.Expr]) -> exp.Expr:
     """Write an IPv6 address as its 32 digits, in SQL: pad each group, then fill the gap."""
-    text = exp.func("CONCAT", exp.Literal.string(":"), exp.func("LOWER", address.copy()))
-    padded = _replaced(text, _word(":([0-9a-f]+)"), _word(r":000\1"))
-    padded = _replaced(padded, _word(":[0-9a-f]*([0-9a-f]{4})"), _word(r":\1"))
+
+    def replaced(text: exp.Expr, pattern: str, by: exp.Expr) -> exp.Expr:
+        # Not sqlglot's own function: it takes a replacement that is no literal for a position.
+        arguments = [text, _word(pattern), by, *(one.copy() for one in everywhere)]
+        return exp.Anonymous(this="REGEXP_REPLACE", expressions=arguments)
+
+    text = exp.func("CONCAT", _word(":"), exp.func("LOWER", address.copy()))
+    padded = replaced(text, ":([0-9a-f]+)", _word(f":000{group}1"))
+    padded = replaced(padded, ":[0-9a-f]*([0-9a-f]{4})", _word(f":{group}1"))
     known = exp.func("LENGTH", exp.func("REPLACE", padded.copy(), _word(":"), _word("")))
     zeros = exp.func("REPEAT", _word("0"), exp.Literal.number(32) - known)
-    filled = _replaced(padded, _word("::+"), zeros)
+    filled = replaced(padded, "::+", zeros)
     return exp.func("REPLACE", filled, _word(":"), _word(""))
-
-
-def _replaced(text: exp.Expr, pattern: exp.Expr, by: exp.Expr) -> exp.Expr:
-    # Not sqlglot's own function: it takes a replacement that is no literal for a position.
-    return exp.Anonymous(this="REGEXP_REPLACE", expressions=[text, pattern, by, _word("g")])
 
 
 def _word(text: str) -> exp.Expr:

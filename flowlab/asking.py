@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 import pandas as pd
 from sqlglot import exp
 
-from flowlab.errors import FlowlabError
-from flowlab.tables import FilteredTable, Table, as_table
+from flowlab.dialects import DIALECTS, text_of
+from flowlab.errors import FlowlabError, unknown_name
+from flowlab.tables import FilteredTable, Table, as_table, elsewhere
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,22 +55,38 @@ def question(
     return ask
 
 
-def sql(asked: Callable[..., pd.DataFrame], flows: Any, **options: Any) -> str:
+def sql(
+    asked: Callable[..., pd.DataFrame],
+    flows: Any,
+    *args: Any,
+    dialect: str | None = None,
+    **options: Any,
+) -> str:
     """Show the SQL of a question.
 
     Parameters
     ----------
     asked : function
-        `totals`, `breakdown`, `top_talkers` or `traffic_over_time`.
-    flows : DataFrame or Archive
-        What the question would be asked of; nothing is computed.
-    **options
-        The question's own options.
+        Any question: `totals`, `breakdown`, `conversations`, `waterfall`, `records` ...
+    flows : DataFrame, Archive, or a table of `spark` or `athena`
+        What the question would be asked of; nothing is computed. Its columns decide the text.
+    *args, **options
+        The question's own.
+    dialect : {"duckdb", "athena", "spark"}, optional
+        The engine to write it for; by default the one that holds the records.
 
     Returns
     -------
     str
-        The text DuckDB runs. The relation is "flows"; start and end are epoch seconds.
+        The text. A table of `spark` or `athena` shows in its own engine all that is run, its own
+        columns included; else the relation is "flows", and its start and end are epoch seconds.
+
+    Raises
+    ------
+    FlowlabError
+        Not a question; or the engine cannot do it.
+    UnknownNameError
+        No such dialect.
 
     Examples
     --------
@@ -77,6 +94,8 @@ def sql(asked: Callable[..., pd.DataFrame], flows: Any, **options: Any) -> str:
     >>> flows, _ = fl.sample_flows()
     >>> print(fl.sql(fl.totals, flows).split()[0])
     SELECT
+    >>> fl.sql(fl.records, flows, n=5, dialect="athena").splitlines()[-1]
+    'LIMIT 5'
     """
     builder = getattr(asked, "builder", None)
     if builder is None:
@@ -84,11 +103,17 @@ def sql(asked: Callable[..., pd.DataFrame], flows: Any, **options: Any) -> str:
             f"{getattr(asked, '__name__', asked)!r} is not a question flowlab asks in SQL.",
             fix="pass the function itself: fl.sql(fl.top_talkers, flows, n=5).",
         )
+    if dialect is not None and dialect not in DIALECTS:
+        raise unknown_name("sql: dialect =", dialect, DIALECTS)
     table = as_table(flows)
-    query = builder(table, **options).query
-    if isinstance(table, FilteredTable):
-        query = table.within(query)
-    return query.sql(dialect=table.dialect, pretty=True)  # type: ignore[no-any-return]
+    if dialect is not None and dialect != table.dialect:
+        table = elsewhere(table, dialect)
+    query = builder(table, *args, **options).query
+    while isinstance(table, FilteredTable):
+        query, table = table.within(query), table.of
+    if hasattr(table, "text"):  # knows the source's own columns
+        return str(table.text(query))
+    return text_of(query, table.dialect, pretty=True)
 
 
 def _to_pandas(answer: pa.Table, never_null: frozenset[str]) -> pd.DataFrame:

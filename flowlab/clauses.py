@@ -41,6 +41,13 @@ def total(expression: exp.Expr) -> exp.Expr:
     return exp.cast(exp.func("COALESCE", exp.Sum(this=expression), number(0)), "BIGINT")
 
 
+def whole_division(dividend: exp.Expr, divisor: exp.Expr, dialect: str) -> exp.Expr:
+    """Divide whole numbers that are not negative, exactly, and round down."""
+    if dialect == "athena":  # whole numbers stay whole; sqlglot's own goes through DOUBLE
+        return exp.paren(exp.Div(this=dividend, expression=divisor, typed=True))
+    return exp.IntDiv(this=dividend, expression=divisor)
+
+
 def in_period(start: int | None, end: int | None) -> list[exp.Expr]:
     """Select a half-open period on the record's start, in epoch seconds."""
     conditions: list[exp.Expr] = []
@@ -76,9 +83,9 @@ def ranked(
     """
     order = [exp.Ordered(this=column(rank_by), desc=True, nulls_first=False)]
     order += [exp.Ordered(this=column(key), desc=False, nulls_first=False) for key in keys]
-    everything = whole or exp.Window(this=exp.Sum(this=column(rank_by)))
+    everything = whole or over_all(rank_by)
     so_far = exp.Window(
-        this=exp.Sum(this=column(rank_by)),
+        this=_wide_sum(rank_by),
         order=exp.Order(expressions=[o.copy() for o in order]),
         spec=exp.WindowSpec(
             kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW"
@@ -91,6 +98,16 @@ def ranked(
     ).from_(grouped.subquery("grouped"))
     query = query.order_by(*order)
     return query.limit(n) if n is not None else query
+
+
+def over_all(measure: str) -> exp.Expr:
+    """Sum a measure of all groups, beside each of them."""
+    return exp.Window(this=_wide_sum(measure))
+
+
+def _wide_sum(measure: str) -> exp.Expr:
+    # Every group fits into 64 bits, all of them together may not: Athena and Spark would fail.
+    return exp.Sum(this=exp.cast(column(measure), "DECIMAL(38, 0)"))
 
 
 def _share(part: exp.Expr, whole: exp.Expr) -> exp.Expr:
@@ -120,6 +137,8 @@ def in_steps(
     spread: bool,
     conditions: Sequence[exp.Expr],
     of: exp.Expr | None = None,
+    *,
+    dialect: str,
 ) -> exp.Query:
     """One row per record and step of time that its capture window touches.
 
@@ -138,6 +157,8 @@ def in_steps(
         Which records.
     of : Expr, optional
         What to read instead of the records themselves.
+    dialect : str
+        The engine that will run it.
 
     Returns
     -------
@@ -147,7 +168,8 @@ def in_steps(
     """
     of = of or flows()
     start, end = column("start"), column("end")
-    first, last = _step(start, every), _step(end, every)
+    first = whole_division(start, number(every), dialect)
+    last = whole_division(end, number(every), dialect)
     to_cut = exp.and_(first.neq(last), end > start, end - start <= number(LONGEST_WINDOW))
     whole = exp.select(
         *(column(key) for key in keys),
@@ -157,12 +179,12 @@ def in_steps(
     ).from_(of)
     if not spread:
         return whole.where(*conditions)
-    # DuckDB's way to make a row per step; Athena and Spark get theirs beside it when they arrive.
-    steps = exp.func("UNNEST", exp.func("RANGE", first, last + number(1)))
-    touched = (
-        exp.select(*(column(c) for c in (*keys, "start", "end", *measures)), named(steps, "step"))
+    touched = _ROWS_PER_STEP[dialect](
+        exp.select(*(column(c) for c in (*keys, "start", "end", *measures)))
         .from_(of.copy())
-        .where(to_cut, *conditions)
+        .where(to_cut, *conditions),
+        first,
+        last,
     )
     step = column("step")
     until = exp.func("LEAST", end + number(1), exp.paren(step + number(1)) * number(every))
@@ -178,19 +200,40 @@ def in_steps(
         *(column(key) for key in keys),
         step,
         named(starts_here, "flow_records"),
-        *(named(_share_of_time(m, "upto") - _share_of_time(m, "before"), m) for m in measures),
+        *(
+            named(_share_of_time(m, "upto", dialect) - _share_of_time(m, "before", dialect), m)
+            for m in measures
+        ),
     ).from_(timed.subquery("timed"))
     uncut = exp.not_(exp.func("COALESCE", to_cut.copy(), exp.false()))
     return exp.union(whole.where(uncut, *conditions), cut, distinct=False)
 
 
-def _step(moment: exp.Expr, every: int) -> exp.Expr:
-    return exp.IntDiv(this=moment.copy(), expression=number(every))
+def _duckdb_rows(records: exp.Select, first: exp.Expr, last: exp.Expr) -> exp.Select:
+    steps = exp.func("UNNEST", exp.func("RANGE", first.copy(), last + number(1)))
+    return records.select(named(steps, "step"))
 
 
-def _share_of_time(measure: str, part: str) -> exp.Expr:
+def _spark_rows(records: exp.Select, first: exp.Expr, last: exp.Expr) -> exp.Select:
+    steps = exp.Anonymous(this="SEQUENCE", expressions=[first.copy(), last.copy()])
+    return records.select(named(exp.Anonymous(this="EXPLODE", expressions=[steps]), "step"))
+
+
+def _athena_rows(records: exp.Select, first: exp.Expr, last: exp.Expr) -> exp.Select:
+    # The records are chosen first: a sequence of more than 10,000 fails the query.
+    steps = exp.Anonymous(this="SEQUENCE", expressions=[first.copy(), last.copy()])
+    names = exp.TableAlias(this=exp.to_identifier("steps"), columns=[exp.to_identifier("step")])
+    rows = exp.Unnest(expressions=[steps], alias=names)
+    return exp.select("*").from_(records.subquery("to_cut")).join(rows, join_type="cross")
+
+
+_ROWS_PER_STEP = {"duckdb": _duckdb_rows, "athena": _athena_rows, "spark": _spark_rows}
+
+
+def _share_of_time(measure: str, part: str, dialect: str) -> exp.Expr:
     # measure * part / seconds, rounded down, without the product's overflow.
     value, seconds = column(measure), column("seconds")
-    quotient = exp.IntDiv(this=value, expression=seconds)
+    quotient = whole_division(value, seconds, dialect)
     rest = exp.paren(exp.Mod(this=value.copy(), expression=seconds.copy()) * column(part))
-    return exp.paren(quotient * column(part) + exp.IntDiv(this=rest, expression=seconds.copy()))
+    rounded = whole_division(rest, seconds.copy(), dialect)
+    return exp.paren(quotient * column(part) + rounded)

@@ -79,10 +79,14 @@ def _divided(flows: Flows, rules: Any, asked_by: str, keep_matches: bool) -> Flo
     table = as_table(flows)
     need(table, taken)
     if not isinstance(flows, pd.DataFrame):
-        hit = any_of(table, taken)
+
+        def condition(asked: Table) -> exp.Expr:
+            hit = any_of(asked, taken)
+            return hit if keep_matches else exp.not_(hit)
+
         names = ", ".join(rule.name for rule in taken) or "no rule"
         words = f"only {names}" if keep_matches else f"without {names}"
-        return cast(Flows, FilteredTable(table, hit if keep_matches else exp.not_(hit), words))
+        return cast(Flows, FilteredTable(table, condition, words))
     kept = np.full(len(flows), not keep_matches)
     kept[_rows_matched(flows, taken)] = keep_matches
     return cast(Flows, _rows(flows, kept))

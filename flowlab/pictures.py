@@ -179,8 +179,8 @@ def _told_of_areas(ax: Axes) -> str:
         return "no records"
     say = ax.yaxis.get_major_formatter()
     zone = getattr(ax.xaxis.get_major_locator(), "tz", UTC)  # the axis's own
-    moments = num2date(layers[0].get_data().edges, tz=zone)
-    top, _, _ = layers[-1].get_data()
+    top, edges, _ = layers[-1].get_data()
+    moments = num2date(edges, tz=zone)  # type: ignore[no-untyped-call]
     peak = int(np.argmax(top))
     sums = []
     for layer in layers:

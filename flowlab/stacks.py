@@ -95,13 +95,14 @@ def areas(
         if layers:
             moments = utc_moments(pd.Index(sorted(timed["time"].unique())))
             # A single step has no width of its own; a minute lets it be seen.
-            edges = date2num(np.append(moments, moments[-1] + np.timedelta64(step or 60, "s")))
+            ends = np.append(moments, moments[-1] + np.timedelta64(step or 60, "s"))
+            edges = date2num(ends)  # type: ignore[no-untyped-call]
             below = np.zeros(len(moments))
             for number, (name, heights) in enumerate(layers):
                 layer = StepPatch(
                     below + heights,
                     edges,
-                    baseline=below,
+                    baseline=below,  # type: ignore[arg-type]  # one for each step is fine
                     fill=True,
                     facecolor=COLOURS[number],
                     edgecolor="white",
@@ -132,7 +133,7 @@ def areas(
     return ax
 
 
-def _layers(series: list[tuple[str, pd.Series]]) -> list[tuple[str, np.ndarray]]:  # type: ignore[type-arg]
+def _layers(series: list[tuple[str, pd.Series]]) -> list[tuple[str, np.ndarray]]:
     """Bring groups to the same steps, and the smallest of too many into one."""
     if not series:
         return []

@@ -185,8 +185,7 @@ def top_talkers(
         .from_(exp.union(*sides, distinct=False).subquery("ends"))
         .group_by(build.column("addr"))
     )
-    everything = exp.Window(this=exp.Sum(this=build.column(rank_by)))
-    half = exp.paren(everything / build.number(2))  # each record stands in two rows
+    half = exp.cast(build.over_all(rank_by), "DOUBLE") / build.number(2)  # a record has two rows
     query = build.ranked(grouped, ["addr"], [*measures, *parts], rank_by, rows(n), half)
     return Question(query)
 
@@ -251,7 +250,7 @@ def traffic_over_time(
     measures = [m for m in MEASURES[1:] if m in table.columns]
     period = period_of(table, "traffic_over_time", start, end)
     of = _fewer_groups(table, keys, measures, n, period) if n is not None else None
-    parts = build.in_steps(keys, measures, seconds, spread, period, of)
+    parts = build.in_steps(keys, measures, seconds, spread, period, of, dialect=table.dialect)
     steps = (
         exp.select(
             build.named(build.column("step") * build.number(seconds), "time"),
@@ -280,24 +279,27 @@ def _fewer_groups(
     (key,) = keys
     measure = "bytes" if "bytes" in measures else "flow_records"
     largest = build.largest_groups(key, measure, n, period)
-    kept = largest.subquery("largest")
-    word = exp.cast(build.column(key, RELATION), "VARCHAR")
-    # Null-safe: records without a value are a group like any other.
-    among = exp.Exists(
-        this=exp.select("1")
-        .from_(kept)
-        .where(
-            exp.NullSafeEQ(
-                this=build.column(key, "largest"), expression=build.column(key, RELATION)
-            )
-        )
+    # A join on plain equalities, which every engine takes: a null is a group like any other.
+    ours, theirs = build.column(key, RELATION), build.column(key, "largest")
+    word = exp.cast(ours, "VARCHAR")
+    same = exp.and_(
+        _text_of(theirs).eq(_text_of(ours)),
+        exp.EQ(this=exp.paren(theirs.is_(exp.null())), expression=exp.paren(ours.is_(exp.null()))),
     )
+    kept = exp.select("*", build.named(build.number(1), "kept")).from_(largest.subquery("ranked"))
+    among = build.column("kept", "largest").eq(build.number(1))
     named = exp.Case().when(among, word).else_(exp.Literal.string(OTHERS))
     carried = [c for c in ("start", "end", *measures) if c in table.columns]
-    chosen = exp.select(
-        *(build.column(c, RELATION) for c in carried), build.named(named, key)
-    ).from_(build.flows())
+    chosen = (
+        exp.select(*(build.column(c, RELATION) for c in carried), build.named(named, key))
+        .from_(build.flows())
+        .join(kept.subquery("largest"), on=same, join_type="left")
+    )
     return chosen.subquery("grouped")
+
+
+def _text_of(value: exp.Expr) -> exp.Expr:
+    return exp.func("COALESCE", exp.cast(value.copy(), "VARCHAR"), exp.Literal.string(""))
 
 
 def _without_gaps(answer: pd.DataFrame, keys: Sequence[str], seconds: int) -> pd.DataFrame:

@@ -132,7 +132,7 @@ class FilteredTable:
         return f"<p>{html.escape(repr(self))}</p>"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outline:
     """The columns of a table, to write a question for another engine; it cannot be asked."""
 

@@ -157,17 +157,84 @@ def test_render_without_its_packages_names_the_extra(tmp_path, monkeypatch, pack
     assert "flowlab[lab]" in caught.value.fix
 
 
-def test_report_renders_the_sample_notebook(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "SAMPLE_REPORT", "made.ipynb")
-    monkeypatch.setattr(lab, "notebooks_folder", lambda: tmp_path)
-    notebook_of(tmp_path, "print('from the sample')")
+@pytest.fixture
+def written(monkeypatch):
+    """Stand in for the report, and tell what it was asked for."""
+    from flowlab.reports import composing
+
+    asked = []
+
+    def report(flows, output, **options):
+        asked.append((flows, output, options))
+        return output
+
+    monkeypatch.setattr(composing, "report", report)
+    return asked
+
+
+def test_report_is_of_the_sample_unless_told_otherwise(tmp_path, capsys):
     assert cli.main(["report", "-o", str(tmp_path / "page.html")]) == 0
     assert capsys.readouterr().out == f"report written to {tmp_path / 'page.html'}\n"
-    assert "from the sample" in (tmp_path / "page.html").read_text("utf-8")
+    assert "97,029 flow records" in (tmp_path / "page.html").read_text("utf-8")
 
 
-def test_the_notebook_of_the_report_exists():
-    assert (lab.notebooks_folder() / cli.SAMPLE_REPORT).is_file()
+def test_report_passes_its_options_on(tmp_path, written):
+    record = "2 123456789010 eni-1235b8ca123456789 192.0.2.1 198.51.100.7 443 49152 6 20 4249"
+    (tmp_path / "flows.log").write_text(f"{record} 1418530010 1418530070 ACCEPT OK\n")
+    (tmp_path / "key").write_bytes(b" a secret\n")
+    (tmp_path / "own.yaml").write_text(
+        "rules:\n- name: web\n  why: everybody's\n  match: {port: 443}\n"
+    )
+    command = ["report", str(tmp_path / "flows.log"), "-o", "friday.html", "--title", "Friday"]
+    command += ["--start", "2014-12-14", "--end", "2014-12-15", "--anonymize"]
+    command += ["--key-file", str(tmp_path / "key"), "--rules", f"dns, {tmp_path / 'own.yaml'}"]
+    assert cli.main(command) == 0
+    ((flows, output, options),) = written
+    assert len(flows) == 1
+    assert output == Path("friday.html")
+    assert options["ledger"].records == 1
+    assert [getattr(rule, "name", rule) for rule in options["rules"]] == ["dns", "web"]
+    assert {name: options[name] for name in ("title", "start", "end", "anonymize", "key")} == {
+        "title": "Friday", "start": "2014-12-14", "end": "2014-12-15", "anonymize": True,
+        "key": b"a secret",
+    }  # fmt: skip
+
+
+def test_report_by_a_notebook_of_ones_own(tmp_path, monkeypatch, capsys):
+    cells = ["source = start = rules = None", "print(source, start, rules)"]
+    made = notebook_of(tmp_path, *cells)
+    (tmp_path / "flows.log").write_text("")
+    monkeypatch.chdir(tmp_path)
+    command = ["report", "flows.log", "-o", "page.ipynb", "--notebook", str(made)]
+    assert cli.main([*command, "--start", "2026-03-02", "--rules", "dns,ntp"]) == 0
+    page = nbformat.read(tmp_path / "page.ipynb", as_version=4)
+    said = page.cells[2].outputs[0].text
+    assert said == f"{tmp_path / 'flows.log'} 2026-03-02 ['dns', 'ntp']\n"
+    assert cli.main([*command, "--anonymize"]) == 1
+    assert "--anonymize is about flowlab's own report" in capsys.readouterr().err
+
+
+def test_report_says_when_the_key_cannot_be_read(tmp_path, capsys):
+    command = ["report", "-o", "page.html", "--anonymize", "--key-file", str(tmp_path / "gone")]
+    assert cli.main(command) == 1
+    assert "gone could not be read" in capsys.readouterr().err
+
+
+# flowlab leak-scan
+
+
+def test_leak_scan_prints_what_it_finds(tmp_path, capsys):
+    (tmp_path / "page.html").write_text("<p>10.0.1.5 AKIAIOSFODNN7EXAMPLE</p>")
+    assert cli.main(["leak-scan", str(tmp_path / "page.html")]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "AWS access key id: AKIA… (20 characters) in page > text"
+    assert out[1] == f"1 leak in {tmp_path / 'page.html'}"
+    (tmp_path / "page.html").write_text("<p>10.0.1.5</p>")
+    assert cli.main(["leak-scan", str(tmp_path / "page.html")]) == 0
+    (tmp_path / "originals").write_text("10.0.1.4\n\n10.0.1.5\n")
+    command = ["leak-scan", str(tmp_path / "page.html")]
+    assert cli.main([*command, "--originals", str(tmp_path / "originals")]) == 1
+    assert "original: 10.0.1.5 in page > text" in capsys.readouterr().out
 
 
 # flowlab read, and the rest
@@ -277,8 +344,8 @@ def test_version_and_help(capsys):
         assert ended.value.code == 0
     printed = capsys.readouterr().out
     assert printed.startswith("flowlab 0.")
-    for command in ("lab", "report", "read", "check"):
-        assert f"\n    {command} " in printed
+    for command in ("lab", "report", "render", "leak-scan", "read", "check"):
+        assert re.search(rf"^    {command}\s", printed, re.MULTILINE)
 
 
 def test_the_command_answers_without_loading_anything_heavy():
@@ -346,11 +413,9 @@ def test_lab_lays_out_from_a_wheel_before_any_dependency_is_needed(wheel_python,
     assert (tmp_path / "work" / lab.START_HERE).is_file()
 
 
-def test_report_on_the_sample_from_a_wheel(wheel_python, tmp_path, monkeypatch):
+def test_report_on_the_sample_from_a_wheel(wheel_python, tmp_path):
     # The dependencies of this test run, by a path; flowlab itself is the installed one.
     site = next(wheel_python.parent.parent.rglob("site-packages"))
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    # nbconvert keeps its templates outside of its package.
-    monkeypatch.setenv("JUPYTER_PATH", str(Path(sys.prefix) / "share" / "jupyter"))
     run_in(tmp_path, wheel_python, "report", "-o", "page.html")
-    assert "Traffic breakdown" in (tmp_path / "page.html").read_text("utf-8")
+    assert "97,029 flow records" in (tmp_path / "page.html").read_text("utf-8")

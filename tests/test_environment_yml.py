@@ -80,4 +80,4 @@ def test_constraints_pin_every_package_the_project_names(project):
     pinned = {name.lower().replace("_", "-") for name in re.findall(r"^([\w.-]+)==", text, re.M)}
     named = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     names = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in named}
-    assert names - pinned == set()
+    assert names - {"flowlab"} - pinned == set()  # one extra brings others of our own

@@ -148,7 +148,9 @@ class Explorer(Panel):
             names[step.target] = step.call.run(names)
         chosen = names[records_of(selection(self._settings)).name]
         sort_by = "start" if self._whole is not None else next(iter(self.names["flows"].columns))
-        return records(chosen, n=None, sort_by=sort_by, **period(self._settings))
+        span = period(self._settings)
+        start, end = span.get("start"), span.get("end")
+        return records(chosen, n=None, sort_by=sort_by, start=start, end=end)
 
     def back(self) -> None:
         """Go back to the settings before."""
@@ -206,8 +208,8 @@ class Explorer(Panel):
         matching = records_there
         if settings.rules:
             filters = selection(settings.but(rules=()))
-            asked = [*filters, Call("totals", [records_of(filters)], period(settings))]
-            matching = int(self.ask(asked)["flow_records"].item())
+            whole = Call("totals", [records_of(filters)], period(settings))
+            matching = int(self.ask([*filters, whole])["flow_records"].item())
         view = VIEWS[settings.view]
         if view.draw is None:  # the page that was shown may be gone
             last = max(0, -(-records_there // PAGE) - 1)

@@ -116,7 +116,8 @@ class Screen:
         self._draw_over_time(shown)
         if view.draw is not None:
             draw = view.draw
-            self.chart.draw(lambda ax: draw(answer, settings, ax))
+            kind = "bars" if view.is_ranking and len(answer) else ""
+            self.chart.draw(lambda ax: draw(answer, settings, ax), kind)
             keys = [c for c in answer.columns if c not in MEASURES]
             leads = bool(len(answer)) and bool(view.leads_to(row_of(answer, 0), settings))
             self.rows.show(answer.head(PAGE), keys, leads)
@@ -149,7 +150,8 @@ class Screen:
         if drawn == self._drawn:
             return
         if isinstance(volume, pd.DataFrame):
-            self.over_time.draw(lambda ax: _paint(ax, volume, shown))
+            kind = "areas" if len(volume) else ""
+            self.over_time.draw(lambda ax: _paint(ax, volume, shown), kind)
         else:
             self.over_time.say(volume or "These records have no time.")
         self._drawn = drawn

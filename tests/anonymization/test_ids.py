@@ -230,3 +230,10 @@ def test_the_key_is_nowhere(hidden):
 def test_keys_that_are_none(key, said):
     with pytest.raises(FlowlabError, match=said):
         Anonymizer(key)
+
+
+def test_marks_tell_texts_apart_and_depend_on_the_key(hidden):
+    assert hidden.mark("one") == Anonymizer(KEY).mark("one")
+    assert re.fullmatch("[0-9a-f]{32}", hidden.mark("one"))
+    marks = {one.mark(text) for one in (hidden, Anonymizer("another")) for text in ("one", "two")}
+    assert len(marks) == 4

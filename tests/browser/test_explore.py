@@ -19,8 +19,9 @@ SLOW = 30_000  # milliseconds; a loaded machine takes its time
 
 
 @pytest.fixture
-def explorer(lab, open_notebook, window):
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+def explorer(lab, open_notebook, window, request):
+    slow = getattr(request, "param", "")
+    cells = [nbformat.v4.new_code_cell(source) for source in [*CELLS, slow] if source]
     text = nbformat.writes(nbformat.v4.new_notebook(cells=cells))
     (lab.folder / "explorer.ipynb").write_text(cleaned(text))
     window.page.set_viewport_size({"width": 1440, "height": 1800})
@@ -118,6 +119,37 @@ def test_an_hour_of_an_analyst(explorer, window, artifacts):
     )
     assert window.external == []
     assert window.console_errors == []
+
+
+SLOW_SERVICES = """
+from flowlab.tables import connection
+def slow(*_, **__):
+    with connection() as duck:  # minutes
+        duck.sql("SELECT sum(hash(range)) FROM range(30000000000)").fetchall()
+fl.services = slow
+"""
+
+
+@pytest.mark.parametrize("explorer", [SLOW_SERVICES], indirect=True, ids=["slow"])
+def test_a_bar_leads_on_and_an_interrupt_stops_what_a_click_began(explorer, window):
+    explorer.wait_for("97,029 of 97,029 records")
+    # The first bar is the longest: the middle of its left part is surely on it.
+    chart = explorer.panel.locator(".jupyter-matplotlib canvas").nth(2)  # each has two layers
+    chart.scroll_into_view_if_needed()
+    top = explorer.rows().first.inner_text()
+    place = chart.bounding_box()
+    window.page.mouse.click(place["x"] + place["width"] * 0.3, place["y"] + 0.1 * place["height"])
+    expect(explorer.call).to_have_value(re.compile(re.escape(f'addr=["{top}"]')), timeout=SLOW)
+
+    good = explorer.call.input_value()
+    explorer.panel.get_by_role("button", name="Services").click()
+    window.page.wait_for_timeout(1500)  # it is computing, and would for minutes
+    explorer.notebook.command("notebook:interrupt-kernel")
+    expect(explorer.panel.get_by_role("alert")).to_contain_text("Interrupted", timeout=SLOW)
+    assert explorer.call.input_value() == good
+    explorer.panel.get_by_role("button", name="Talkers by peers").click()
+    expect(explorer.call).to_have_value(re.compile(r"fl\.peers"), timeout=SLOW)
+    expect(explorer.panel.get_by_role("alert")).to_have_count(0)
 
 
 def test_the_view_is_kept_with_the_notebook(explorer):

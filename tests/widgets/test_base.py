@@ -321,7 +321,7 @@ def test_in_a_kernel_the_twin_follows_and_ten_quick_changes_are_one(tmp_path):
     widget, twin = outputs[1]
     assert "application/vnd.jupyter.widget-view+json" in widget["data"]
     text = twin["data"]["text/html"]
-    assert '<img alt="Bar chart of bytes' in text and '<img alt="Line chart of' in text
+    assert '<img alt="Bar chart of bytes' in text and '<img alt="Stacked chart of' in text
     assert "src='data:image/png;base64," in text and "<table>" in text
     # What was chosen in later cells stands in the output of the first.
     assert "REJECT" in text and "set aside by rules" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 import sys
@@ -196,6 +197,31 @@ def test_what_cannot_be_drawn_leaves_the_last_picture(flows):
     assert chart.picture() == before
 
 
+def test_what_was_drawn_before_leaves_no_trace(flows):
+    """Drawings of a kind share their Axes: each looks as on a figure of its own."""
+    over_time = fl.traffic_over_time(flows, every="1h", by="action")
+    ports = fl.traffic_over_time(flows, every="6h", by="dstport", n=6)
+    many, few = fl.top_talkers(flows, n=20), fl.top_talkers(flows, n=3, rank_by="flow_records")
+    both = [
+        ("areas", lambda ax: plots.areas(over_time, ax=ax)),
+        (
+            "areas",
+            lambda ax: plots.areas(ports, ax=ax, tz="Asia/Kolkata").axvspan(20514.2, 20514.4),
+        ),
+        ("areas", lambda ax: plots.areas(over_time, value="flow_records", ax=ax)),
+        ("bars", lambda ax: plots.bars(many, ax=ax)),
+        ("bars", lambda ax: plots.bars(few, value="flow_records", ax=ax)),
+        ("bars", lambda ax: plots.bars(many, value=["bytes_sent", "bytes_received"], ax=ax)),
+        ("", lambda ax: plots.heatmap(fl.traffic_over_time(flows, every="1h"), ax=ax)),
+    ]
+    shared, draw = Chart((9.6, 3), dragged=print), random.Random(3)
+    for kind, paint in [*both, *draw.choices(both, k=14)]:
+        shared.draw(paint, kind)
+        alone = Chart((9.6, 3), dragged=print)
+        alone.draw(paint)
+        assert shared.png() == alone.png()
+
+
 # ------------------------------------------------------------------ without ipympl
 def test_without_ipympl_it_is_a_picture(flows, no_ipympl):
     chart = Chart((6, 3), clicked=print, dragged=print)
@@ -205,6 +231,41 @@ def test_without_ipympl_it_is_a_picture(flows, no_ipympl):
     assert first.startswith(b"\x89PNG") and first == chart.png()
     chart.draw(lines(flows))
     assert chart.widget.value != first
+
+
+def test_without_ipympl_a_period_is_chosen_on_a_slider(flows, run, no_ipympl, everything):
+    ex = fl.explore(flows)
+    (slider,) = (one for one in everything(ex.box) if isinstance(one, w.SelectionRangeSlider))
+    labels = [label for label, _ in slider.options]
+    assert (labels[0], labels[-1]) == ("2026-03-02 00:00", "2026-03-03 00:00")
+    assert len(labels) == 97 and slider.index == (0, 96)  # every quarter of an hour
+    slider.index = (24, 28)
+    assert (ex.settings.start, ex.settings.end) == ("2026-03-02 06:00:00", "2026-03-02 07:00:00")
+    inside = flows["start"].between("2026-03-02 06:00Z", "2026-03-02 07:00Z", inclusive="left")
+    assert len(ex.flows) == inside.sum() > 0
+    pd.testing.assert_frame_equal(run(ex.call, flows), ex.result)
+    ex.controls["timezone"].value = "Asia/Kolkata"
+    assert slider.index == (24, 28) and slider.options[24][0] == "2026-03-02 11:30"
+    ex.controls["start"].value = ex.controls["end"].value = ""
+    assert slider.index == (0, 96)  # it follows the boxes
+
+
+def test_with_ipympl_there_is_no_slider(flows, everything):
+    assert not any(
+        isinstance(w_, w.SelectionRangeSlider) for w_ in everything(fl.explore(flows).box)
+    )
+
+
+@pytest.mark.parametrize(
+    "last", ["2026-03-02 10:00:01", "2026-03-02 23:59:59", "2029-03-02", "2226-03-02"]
+)
+def test_a_slider_has_few_stops_however_long_the_time(flows, no_ipympl, everything, last):
+    some = flows.head(2).copy()
+    times = [pd.Timestamp("2026-03-02 10:00:00", tz="UTC"), pd.Timestamp(last, tz="UTC")]
+    some["start"] = some["end"] = pd.Series(times).astype("datetime64[s, UTC]")
+    ex = fl.explore(some)
+    (slider,) = (one for one in everything(ex.box) if isinstance(one, w.SelectionRangeSlider))
+    assert 2 <= len(slider.options) <= 200 and ex.error == ""
 
 
 def test_without_ipympl_a_period_is_typed(flows, run, no_ipympl):

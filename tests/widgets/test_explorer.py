@@ -329,6 +329,26 @@ def test_flows_are_the_selected_records_with_their_types(ex, flows):
     assert got["start"].is_monotonic_increasing
 
 
+def test_owners_are_chosen_where_records_name_them(flows, run, unrendered):
+    owned = flows.assign(
+        src_owner=pd.Categorical(["web, eu (blue)" if n % 3 else "db" for n in range(len(flows))]),
+        dst_owner=pd.Categorical(["db" if n % 5 else None for n in range(len(flows))]),
+    )
+    ex = fl.explore(owned)
+    assert set(ex.controls["owner"].options) == {"web, eu (blue)", "db"}
+    ex.controls["owner"].value = "web, eu (blue)"
+    assert ex.settings.owner == ("web, eu (blue)",) and ex.error == ""
+    assert len(ex.flows) == sum(1 for n in range(len(flows)) if n % 3)
+    assert_frame_equal(run(ex.call, owned), ex.result)
+    ex.controls["owner"].value = "db"
+    assert len(ex.flows) == sum(1 for n in range(len(flows)) if not n % 3 or n % 5)
+    ex.settings = Settings(view="groups", by="dst_owner")
+    ex._drill(0)
+    assert ex.settings.owner == ("db",)
+    ex.controls["owner"].value = "nobody"
+    assert "no record here has the owner" in ex.error
+
+
 def test_a_mistyped_box_says_so_beside_it_and_the_view_stays(ex):
     for name, texts in MISTYPED.items():
         for text in texts:

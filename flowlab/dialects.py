@@ -1,0 +1,37 @@
+"""The engines whose SQL flowlab writes, and how a query becomes an engine's text.
+
+Where sqlglot alone would write what an engine takes otherwise, it is put right here.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlglot.dialects.spark import Spark
+
+from flowlab.errors import unknown_name
+
+DIALECTS = ("duckdb", "athena", "spark")
+
+
+class _Spark(Spark):
+    class Generator(Spark.Generator):  # type: ignore[misc, valid-type]
+        # sqlglot writes CAST, which since Spark 4 fails on text that is no number.
+        TRANSFORMS = Spark.Generator.TRANSFORMS | {
+            exp.TryCast: lambda self, cast: f"TRY_{self.cast_sql(cast)}"
+        }
+
+
+def text_of(query: exp.Expr, dialect: str, *, pretty: bool = False) -> str:
+    """Write a query in an engine's SQL, with every name quoted.
+
+    Raises
+    ------
+    UnknownNameError
+        flowlab does not write this engine's SQL.
+    """
+    if dialect not in DIALECTS:
+        raise unknown_name("dialect =", dialect, DIALECTS)
+    whole = query.copy()
+    for name in whole.find_all(exp.Identifier):
+        name.set("quoted", True)
+    return whole.sql(dialect=_Spark if dialect == "spark" else dialect, pretty=pretty)
