@@ -138,11 +138,10 @@ def compare(before: Any, after: Any, *, n: int | None = 10) -> Comparison:
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.comparing import compare
     >>> flows, _ = fl.sample_flows()
     >>> early = flows[flows["start"] < "2026-03-02 12:00"]
     >>> late = flows[flows["start"] >= "2026-03-02 12:00"]
-    >>> list(compare(early, late).tables)
+    >>> list(fl.compare(early, late).tables)
     ['totals', 'edges', 'services', 'destinations']
     """
     old, new = as_table(before), as_table(after)

@@ -112,12 +112,11 @@ def estimate_cost(
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.costs import estimate_cost
     >>> flows, ledger = fl.sample_flows()
-    >>> costs = estimate_cost(flows, ledger=ledger)
+    >>> costs = fl.estimate_cost(flows, ledger=ledger)
     >>> costs.loc[costs["traffic"] == "ALL", "records_per_month"].unique().tolist()
     [3039720, 2089710]
-    >>> estimate_cost(flows, by="field")["field"].head(2).tolist()
+    >>> fl.estimate_cost(flows, by="field")["field"].head(2).tolist()
     ['subnet-id', 'interface-id']
     """
     if by not in _TABLES:

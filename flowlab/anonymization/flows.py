@@ -93,9 +93,8 @@ def anonymize(
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.anonymization.flows import anonymize
     >>> flows, _ = fl.sample_flows()
-    >>> shown = anonymize(flows, key="a secret of this course", time_shift="random")
+    >>> shown = fl.anonymize(flows, key="a secret of this course", time_shift="random")
     >>> int(shown["bytes"].sum()) == int(flows["bytes"].sum())
     True
     >>> shown["srcaddr"].nunique() == flows["srcaddr"].nunique()

@@ -79,8 +79,8 @@ def athena(
 
     Examples
     --------
-    >>> from flowlab.engines.athena_opening import athena
-    >>> logs = athena("vpc_flow_logs", database="network", workgroup="analysts")  # doctest: +SKIP
+    >>> import flowlab as fl
+    >>> logs = fl.athena("vpc_flow_logs", database="network", workgroup="analysts")  # doctest: +SKIP
     >>> fl.top_talkers(logs, start="2026-11-01", end="2026-11-02", n=5)           # doctest: +SKIP
     """
     access = Access(profile, region, role_arn, endpoint_url)

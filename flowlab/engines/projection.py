@@ -111,8 +111,8 @@ def athena_setup(
 
     Examples
     --------
-    >>> from flowlab.engines.projection import athena_setup
-    >>> plan = athena_setup(
+    >>> import flowlab as fl
+    >>> plan = fl.athena_setup(
     ...     "s3://acme-logs/vpc", fields="${version} ${srcaddr} ${start} ${end}",
     ...     accounts="111122223333", regions="eu-west-1", since="2026-11-01",
     ... )

@@ -102,9 +102,8 @@ def report(
     Examples
     --------
     >>> import flowlab as fl
-    >>> from flowlab.reports.composing import report
     >>> flows, ledger = fl.sample_flows()
-    >>> report(flows, "friday.html", ledger=ledger).name                    # doctest: +SKIP
+    >>> fl.report(flows, "friday.html", ledger=ledger).name                    # doctest: +SKIP
     'friday.html'
     """
     path = Path(output).expanduser().absolute()

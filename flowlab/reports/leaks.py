@@ -180,12 +180,12 @@ def leak_scan(
     Examples
     --------
     >>> import tempfile, pathlib
-    >>> from flowlab.reports.leaks import leak_scan
+    >>> import flowlab as fl
     >>> page = pathlib.Path(tempfile.mkdtemp(), "page.html")
     >>> _ = page.write_text("<p>No traffic from 10.0.1.10.</p>")
-    >>> len(leak_scan(page, originals=["10.0.1.1"]))
+    >>> len(fl.leak_scan(page, originals=["10.0.1.1"]))
     0
-    >>> leak_scan(page, originals=["10.0.1.10"]).iloc[0].to_list()
+    >>> fl.leak_scan(page, originals=["10.0.1.10"]).iloc[0].to_list()
     ['original', 'page > text', '10.0.1.10']
     """
     path = Path(path)

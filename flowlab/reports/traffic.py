@@ -76,11 +76,13 @@ def _over_time(material: Material) -> Found:
         f"The largest step of {width} began at {material.moment(steps.idxmax())} {material.tz},"
         f" with {most}, {steps.max() / max(steps.sum(), 1):.1%} of all {noun}."
     )
-    parts: list[Facts | Listing | Figure] = [figure(plots.lines(volume, value=value))]
+    parts: list[Facts | Listing | Figure] = [
+        figure(plots.areas(volume, value=value, tz=material.tz))
+    ]
     if by and value != "flow_records":
-        parts.append(figure(plots.lines(volume, value="flow_records")))
+        parts.append(figure(plots.areas(volume, value="flow_records", tz=material.tz)))
     split = f', by="{by}"' if by else ""
-    call = f'volume = fl.traffic_over_time(work, every="{every}"{split})\nplots.lines(volume)'
+    call = f'volume = fl.traffic_over_time(work, every="{every}"{split})\nfl.plots.areas(volume)'
     return Found([says], [*parts, Listing(f"Traffic in steps of {width}", volume)], call)
 
 
@@ -226,7 +228,6 @@ TRAFFIC = {
                 "A record is a window of up to 10 minutes; its bytes are spread evenly over it, so"
                 " no moment within is known. AWS's times may be off by up to 60 seconds."
             ),
-            "Pictures are in UTC, the table is in the zone it names.",
         ],
         _over_time,
     ),
