@@ -80,7 +80,7 @@ def athena(
     Examples
     --------
     >>> import flowlab as fl
-    >>> logs = fl.athena("vpc_flow_logs", database="network", workgroup="analysts")  # doctest: +SKIP
+    >>> logs = fl.athena("vpc_flow_logs", database="network")                      # doctest: +SKIP
     >>> fl.top_talkers(logs, start="2026-11-01", end="2026-11-02", n=5)           # doctest: +SKIP
     """
     access = Access(profile, region, role_arn, endpoint_url)
