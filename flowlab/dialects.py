@@ -6,19 +6,13 @@ Where sqlglot alone would write what an engine takes otherwise, it is put right 
 from __future__ import annotations
 
 from sqlglot import exp
-from sqlglot.dialects.spark import Spark
 
 from flowlab.errors import unknown_name
 
 DIALECTS = ("duckdb", "athena", "spark")
-
-
-class _Spark(Spark):
-    class Generator(Spark.Generator):  # type: ignore[misc, valid-type]
-        # sqlglot writes CAST, which since Spark 4 fails on text that is no number.
-        TRANSFORMS = Spark.Generator.TRANSFORMS | {
-            exp.TryCast: lambda self, cast: f"TRY_{self.cast_sql(cast)}"
-        }
+# Spark's SQL as its makers write it: for plain Spark sqlglot writes CAST instead of TRY_CAST, which
+# since Spark 4 fails on text that is no number.
+_WRITTEN = {"spark": "databricks"}
 
 
 def text_of(query: exp.Expr, dialect: str, *, pretty: bool = False) -> str:
@@ -34,4 +28,4 @@ def text_of(query: exp.Expr, dialect: str, *, pretty: bool = False) -> str:
     whole = query.copy()
     for name in whole.find_all(exp.Identifier):
         name.set("quoted", True)
-    return whole.sql(dialect=_Spark if dialect == "spark" else dialect, pretty=pretty)
+    return whole.sql(dialect=_WRITTEN.get(dialect, dialect), pretty=pretty)

@@ -36,7 +36,8 @@ def explore(
     Parameters
     ----------
     flows : DataFrame (one row per flow record) or Archive
-        Up to 25 million records are copied into the engine's memory once, for speed.
+        Up to 25 million records are copied into the engine's memory once, for speed. Or a
+        table of `athena` for a period, as ``logs.between(start, end)``, or of `spark`.
     ledger : Ledger, optional
         Of the reading, so that rejected lines and SKIPDATA are told too.
     settings : str or Settings, optional
@@ -91,7 +92,9 @@ class Explorer(Panel):
     ) -> None:
         source = as_table(flows)
         self._read = int(totals(source)["flow_records"].item())
-        held = hold(flows) if self._read <= _MOST_HELD else source
+        # Athena gives a thousand rows at a time: it is asked where it is, each time.
+        near = source.dialect != "athena" and self._read <= _MOST_HELD
+        held = hold(flows) if near else source
         self._whole = _time_of(held)
         self._values = {c: _values(held, c) for c in _CHOICES if c in held.columns}
         owners = [v for c in _OWNERS if c in held.columns for v in _values(held, c)]

@@ -14,7 +14,7 @@ from flowlab.errors import FlowlabError, MissingExtraError
 
 def test_without_pyspark_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
-    with pytest.raises(MissingExtraError, match="pip install pyspark"):
+    with pytest.raises(MissingExtraError, match="pip install 'flowlab.spark"):
         spark(None, "logs/")
 
 
