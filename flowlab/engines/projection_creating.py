@@ -206,6 +206,6 @@ def _explained(error: Exception, plan: TablePlan) -> FlowlabError:
             told.why,
             f"ask whoever runs this account to allow {_NEEDS} on the catalog, the database and the "
             "table; where Lake Formation governs it, CREATE_TABLE there as well. Or give them "
-            "plan.ddl or plan.cloudformation.",
+            "plan.ddl or plan.cloudformation().",
         )
     return told

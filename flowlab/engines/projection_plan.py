@@ -62,7 +62,6 @@ class TablePlan:
         """
         return writing.ddl(self.layout, self.database, self.table)
 
-    @property
     def cloudformation(self) -> str:
         """The table and its database as a CloudFormation template, in JSON. Print it.
 
@@ -131,7 +130,7 @@ class TablePlan:
         account = self.account_id or "number of the account"
         how = (
             f'nothing is done yet: plan.create(confirm="{account}") does it, plan.ddl and '
-            "plan.cloudformation are the same for other tools, plan.explain says what it means"
+            "plan.cloudformation() are the same for other tools, plan.explain says what it means"
         )
         if self.anonymized:
             how = "made from anonymized ids: it can be read, not created"

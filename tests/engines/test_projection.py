@@ -177,8 +177,8 @@ def lint(text):
 @pytest.mark.parametrize("options", [LAYOUTS[0], LAYOUTS[-1]])
 def test_cloudformation_is_clean_and_says_the_same(options):
     made = plan(**options)
-    assert lint(made.cloudformation) == []
-    text = json.loads(made.cloudformation)["Resources"]["Table"]["Properties"]["TableInput"]
+    assert lint(made.cloudformation()) == []
+    text = json.loads(made.cloudformation())["Resources"]["Table"]["Properties"]["TableInput"]
     columns, partitions, told = checked(made.ddl)
     stored = text["StorageDescriptor"]
     assert [(c["Name"], c["Type"]) for c in stored["Columns"]] == columns
@@ -194,7 +194,7 @@ def test_cloudformation_is_clean_and_says_the_same(options):
 
 @pytest.mark.filterwarnings("default")
 def test_cfn_lint_would_have_told():
-    assert lint(plan().cloudformation.replace('"TableInput"', '"TableInputs"'))
+    assert lint(plan().cloudformation().replace('"TableInput"', '"TableInputs"'))
 
 
 @pytest.mark.parametrize("options", LAYOUTS, ids=lambda o: "-".join(k for k in o if o[k]) or "text")

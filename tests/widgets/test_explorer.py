@@ -549,7 +549,7 @@ def test_a_change_asks_each_question_once_and_going_back_asks_nothing(ex, monkey
 
 def test_a_change_of_the_view_draws_the_time_no_more(ex, monkeypatch):
     drawn = []
-    monkeypatch.setattr(ex._screen.over_time, "draw", drawn.append)
+    monkeypatch.setattr(ex._screen.over_time, "draw", lambda *drawing: drawn.append(drawing))
     ex.controls["view"].value = "peers"
     ex.controls["n"].value = 5
     assert drawn == []
