@@ -107,6 +107,8 @@ class Store:
         for path in (self.folder / "records").rglob("*"):
             if path.is_file() and path not in named:
                 path.unlink()
+        for path in (self.folder / "commits").glob(".*.part"):  # of a writer that was killed
+            path.unlink()
 
     def add(self, tables: Sequence[pa.Table], commit: Commit) -> None:
         """Write records by day, sorted by start, and then the commit that makes them count."""

@@ -302,6 +302,15 @@ def test_killed_at_any_moment(logs, kept, tmp_path):
     assert {p.name for p in tmp_path.rglob("*.part")} == set()
 
 
+def test_what_a_killed_writer_left_is_cleared_by_the_next(logs, tmp_path):
+    fl.archive(logs, tmp_path, progress=False)
+    before = fl.totals(fl.open_archive(tmp_path))
+    (tmp_path / "commits/.01795496136829034893-f0e5b67e.json.part").write_text('{"half')
+    fl.archive(logs, tmp_path, progress=False)
+    assert {p.name for p in tmp_path.rglob("*.part")} == set()
+    pd.testing.assert_frame_equal(fl.totals(fl.open_archive(tmp_path)), before)
+
+
 def test_two_at_once(logs, kept, tmp_path):
     both = [_start(logs, tmp_path) for _ in range(2)]
     assert [p.wait(60) for p in both] == [0, 0]

@@ -188,7 +188,7 @@ def frames(draw):
 
 
 @given(frames(), st.sampled_from(["srcaddr", "protocol", "action"]))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 def test_any_summary_sums_to_its_input(flows, by):
     whole = fl.totals(flows).iloc[0]
     talkers = fl.top_talkers(flows, n=None)

@@ -67,9 +67,14 @@ class Frame:
         period: w.Widget | None = None,
     ) -> None:
         self.ribbon, self._trail = w.HTML(), w.HTML()
-        self.back = w.Button(description="back", icon="arrow-left", tooltip="to the view before")
+        self.back = w.Button(
+            description="back",
+            icon="arrow-left",
+            tooltip="to the view before",
+            layout=w.Layout(flex="0 0 8em"),
+        )
         self.everything = w.Button(
-            description="show everything", icon="undo", layout=w.Layout(min_width="11em")
+            description="show everything", icon="undo", layout=w.Layout(flex="0 0 11em")
         )
         self.insert = w.Button(
             description="into a new cell", icon="plus", tooltip="insert the calls below this cell"

@@ -157,7 +157,7 @@ class Chart:
         legend = ax.get_legend()
         names = [len(t.get_text()) for t in legend.get_texts()] if legend else []
         outside = legend is not None and ax.get_gid() in ("flowlab lines", "flowlab areas")
-        right = 0.75 + 0.075 * max(names, default=0) if outside else 0.2
+        right = 0.75 + 0.075 * max(names, default=0) if outside else 0.35
         below = 0.35 + 0.19 * (ax.get_xlabel().count("\n") + 1)
         self.figure.subplots_adjust(
             min(0.5, left / width), below / height, 1 - min(0.3, right / width), 1 - 0.12 / height

@@ -13,7 +13,7 @@ from flowlab.wording import MEASURES, cut_short, plain_text
 
 _LONGEST = 44  # characters on a button
 _NAME = w.Layout(width="20em", min_width="20em")
-_CELL = "display:inline-block;width:8.4em;padding-right:.8em;box-sizing:border-box;"
+_CELL = "display:inline-block;width:9em;padding-right:.8em;box-sizing:border-box;"
 
 
 class Rows:

@@ -54,7 +54,7 @@ def test_log_group_and_bucket_hold_the_same(account):
     parquet, ledger = read(account.s3_parquet, account)
     events, told = read(account.cloudwatch, account)
     assert ledger.balanced and told.balanced and ledger.complete and told.complete
-    assert len(parquet) > 1000
+    assert len(parquet) > 100  # of two hours, which may be at night
     same(parquet, events[parquet.columns])
     assert (ledger.records, ledger.nodata) == (told.records, told.nodata)
 

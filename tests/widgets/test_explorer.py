@@ -290,7 +290,7 @@ def test_a_walk_over_all_controls_never_shows_what_the_call_does_not_say(
     ex = fl.explore(flows, ledger=ledger)
     walk = Walk(ex, seed)
     mistyped, seen, wrong = False, set(), 0
-    for number in range(60):
+    for number in range(32):
         good = ex.call, ex.result
         mistyped = walk.step()
         try:
@@ -771,10 +771,10 @@ def test_changes_leave_nothing_behind(ex, monkeypatch):
         return count
 
     ex.controls["n"].value = 30  # as many rows as there can be
-    for number in range(24):  # until as many answers are kept as ever will be
+    for number in range(16):  # until as many answers are kept as ever will be
         change(number)
     widgets, before = len(_instances), alive()
-    for number in range(60):
+    for number in range(32):
         change(number)
     after = alive()
     assert len(_instances) == widgets
