@@ -12,7 +12,7 @@ from flowlab.ledger import FileEntry, Ledger
 from flowlab.widgets.ribbon import Counts, written
 
 COUNTS = Counts(
-    97_029, 12_345, 9_999, 1_500_000, "2026-03-02 00:00:00", "2026-03-02 23:59:59", "UTC"
+    97_029, 12_345, 9_999, 1_500_000, "2026-03-02 00:00:00 to 2026-03-02 23:59:59", "UTC"
 )
 
 
@@ -50,9 +50,13 @@ def test_a_format_without_bytes_says_none():
     assert " MB" not in said and "nan" not in said and "None" not in said
 
 
+def test_records_without_times_have_no_period():
+    assert " · no time · " in words(written(COUNTS._replace(period=""), None, ""))
+
+
 @pytest.mark.parametrize("hostile", ["<script>x</script>", "<img src=x>", "\u202eevil", "a&b\n"])
 def test_text_in_it_is_text(hostile):
-    text = written(COUNTS._replace(start=hostile, timezone=hostile), None, "")
+    text = written(COUNTS._replace(period=hostile, timezone=hostile), None, "")
     assert "<script" not in text and "<img" not in text
     assert "\u202e" not in text and "\n" not in text
 
