@@ -130,6 +130,8 @@ def to_csv(
 def _whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a place to write to; what is there in the end takes the name, or leaves no trace."""
     output = Path(path).expanduser()
+    if output.exists() and not output.is_file():  # a device would be replaced, for everybody
+        raise FlowlabError(f"{output} is not a file.", fix="name another one.")
     unfinished = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
         yield unfinished

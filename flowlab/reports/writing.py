@@ -36,6 +36,8 @@ def write_whole(output: Path, data: bytes, *, check: Callable[[bytes], None] | N
     if check is not None:
         check(data)
     output = Path(output).absolute()
+    if output.exists() and not output.is_file():  # a device would be replaced, for everybody
+        raise FlowlabError(f"{output} is not a file.", fix="name another one.")
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +67,8 @@ def require_writable(output: Path) -> None:
     nearest = next(folder for folder in output.parents if folder.exists())
     if output.is_dir():
         what = "it is a folder"
+    elif output.exists() and not output.is_file():
+        what = "it is not a file"
     elif not nearest.is_dir():
         what = f"{nearest} is not a folder"
     elif not os.access(nearest, os.W_OK):

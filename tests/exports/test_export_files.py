@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import duckdb
 import pandas as pd
@@ -109,3 +110,11 @@ def test_a_failure_leaves_what_was_there(sample, tmp_path, write):
 def test_a_folder_that_is_not_there_is_named(sample, tmp_path, write):
     with pytest.raises(FlowlabError, match=r"could not be written: .*[\s\S]*folder"):
         write(sample, tmp_path / "missing" / "file")
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    flows, _ = fl.sample_flows()
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(FlowlabError, match="is not a file"):
+        to_csv(flows.head(2), tmp_path / "pipe.csv")
+    assert (tmp_path / "pipe.csv").is_fifo()

@@ -250,6 +250,16 @@ def test_mistakes_are_told_before_anything_runs(tmp_path, monkeypatch):
     (tmp_path / "is.html").mkdir()
     with pytest.raises(FlowlabError, match="it is a folder"):
         rendering.render_notebook(path, tmp_path / "is.html")
+    os.mkfifo(tmp_path / "pipe.html")
+    with pytest.raises(FlowlabError, match="it is not a file"):
+        rendering.render_notebook(path, tmp_path / "pipe.html")
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe.html")
+    with pytest.raises(FlowlabError, match="is not a file"):
+        write_whole(tmp_path / "pipe.html", b"x")
+    assert (tmp_path / "pipe.html").is_fifo()
 
 
 def test_parameters_that_the_notebook_does_not_have_are_refused(tmp_path):
