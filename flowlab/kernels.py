@@ -84,7 +84,15 @@ class BoundedClient(NotebookClient):
                 content["data"] = {"text/plain": said}
             else:
                 self._shown[cell_index] = shown + size
-        return super().process_message(msg, cell, cell_index)
+        kept = super().process_message(msg, cell, cell_index)
+        # In how many pieces a text arrives depends on the moment. (nbclient's own coalesce_streams
+        # takes minutes for a line of a million characters.)
+        if kind == "stream" and len(cell.outputs) > 1:
+            before, last = cell.outputs[-2:]
+            if before.output_type == "stream" and before.name == last.get("name"):
+                before.text += last.text
+                cell.outputs.pop()
+        return kept
 
 
 def first_line(cell: Any) -> str:
