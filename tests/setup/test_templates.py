@@ -190,7 +190,9 @@ def test_cloudformation_deploys(monkeypatch):
         client("cloudformation", url, REGION).create_stack(
             StackName="flow", TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"]
         )
-        (flow,) = client("ec2", url, REGION).describe_flow_logs()["FlowLogs"]
+        # All servers of a process share one account: others' tests may have left flow logs there.
+        ours = [{"Name": "resource-id", "Values": [vpc]}]
+        (flow,) = client("ec2", url, REGION).describe_flow_logs(Filters=ours)["FlowLogs"]
         assert (flow["ResourceId"], flow["LogGroupName"]) == (vpc, GROUP)
         assert flow["DeliverLogsStatus"] == "SUCCESS"
         name = flow["DeliverLogsPermissionArn"].rpartition("/")[2]
