@@ -190,7 +190,7 @@ def render_notebook(
         raise _missing_extra(error) from error
     from flowlab.reports.leaks import refuse_leaks
     from flowlab.reports.printing import find_chromium, print_pdf
-    from flowlab.reports.writing import require_writable, write_whole
+    from flowlab.writing import require_writable, write_whole
 
     require_writable(output)
     if kind == ".pdf":

@@ -34,6 +34,7 @@ from flowlab.errors import FlowlabError, LineFormatError, SourceError, unknown_n
 from flowlab.exclusion_rules import Rule
 from flowlab.matches import EITHER_SIDE, match
 from flowlab.rulebook import NAMED
+from flowlab.writing import write_whole
 
 _TEXTS = ("name", "why", "source", "limits")
 _GROUPS: dict[str, Any] = {"any": Either, "all": Every, "first_possible": FirstPossible}
@@ -68,8 +69,7 @@ def save_rules(rules: Any, path: str | os.PathLike[str]) -> Path:
     text = _dumped(data, allow_unicode=True)
     if yaml.safe_load(text) != data:  # odd line breaks, such as U+0085, come back only if escaped
         text = _dumped(data, allow_unicode=False)
-    file.write_text(_HEAD + text, "utf-8")
-    return file
+    return write_whole(file, (_HEAD + text).encode())
 
 
 def _dumped(data: dict[str, Any], allow_unicode: bool) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowlab import schema
-from flowlab.errors import FlowlabError
 from flowlab.exports import paging
 from flowlab.parsing import values
 from flowlab.tables import as_table
+from flowlab.writing import whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,14 +57,14 @@ def to_parquet(
     """
     import pyarrow.parquet as pq
 
-    with _whole(path) as unfinished:
+    with whole(path) as unfinished:
         turn = _pages(flows, "to_parquet", start, end)
         first = next(turn)
         with pq.ParquetWriter(unfinished, first.schema, compression="zstd") as file:
             file.write_table(first)
             for page in turn:
                 file.write_table(page.cast(first.schema))
-    return Path(path)
+    return Path(path).expanduser()
 
 
 def to_csv(
@@ -116,34 +114,14 @@ def to_csv(
     """
     import pyarrow.csv
 
-    with _whole(path) as unfinished:
+    with whole(path) as unfinished:
         turn = (_as_text(page, formulas) for page in _pages(flows, "to_csv", start, end))
         first = next(turn)
         with pyarrow.csv.CSVWriter(unfinished, first.schema) as file:
             file.write_table(first)
             for page in turn:
                 file.write_table(page.cast(first.schema))
-    return Path(path)
-
-
-@contextlib.contextmanager
-def _whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a place to write to; what is there in the end takes the name, or leaves no trace."""
-    output = Path(path).expanduser()
-    if output.exists() and not output.is_file():  # a device would be replaced, for everybody
-        raise FlowlabError(f"{output} is not a file.", fix="name another one.")
-    unfinished = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        yield unfinished
-        unfinished.replace(output)
-    except OSError as problem:
-        raise FlowlabError(
-            f"{output} could not be written: {problem.strerror or problem}.",
-            "there is no such folder, it is not yours, or the disk is full.",
-            "name a file in a folder that is there and that you may write to.",
-        ) from problem
-    finally:
-        unfinished.unlink(missing_ok=True)
+    return Path(path).expanduser()
 
 
 def _pages(flows: Any, asked_by: str, start: Any, end: Any) -> Iterator[pa.Table]:

@@ -117,8 +117,13 @@ def report(
 
     from flowlab.reports.leaks import refuse_leaks
     from flowlab.reports.material import Material, rules_of
+    from flowlab.reports.printing import find_chromium, print_pdf
     from flowlab.reports.sections import chapter, wanted
-    from flowlab.reports.writing import write_whole
+    from flowlab.writing import require_writable, write_whole
+
+    require_writable(path)
+    if kind == "pdf":
+        find_chromium()
 
     if ledger is None:
         own = getattr(flows, "ledger", None)  # an archive that flowlab wrote knows its own
@@ -136,8 +141,6 @@ def report(
     data = _page(kind, title, material, chapters)
     if kind != "pdf":
         return write_whole(path, data, check=refuse)
-    from flowlab.reports.printing import print_pdf
-
     with TemporaryDirectory(prefix="flowlab-") as folder:
         page = Path(folder) / "report.html"
         page.write_bytes(data)

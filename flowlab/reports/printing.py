@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from flowlab.errors import FlowlabError, MissingExtraError
-from flowlab.reports.writing import write_whole
+from flowlab.writing import write_whole
 
 # As distributions, Google, Microsoft and macOS call it.
 _NAMES = (

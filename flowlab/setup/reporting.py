@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowlab.errors import FlowlabError
 from flowlab.setup.chains import Chain, Covered, chains_of, covered_of
 from flowlab.setup.inventory import Inventory
 from flowlab.setup.verdicts import STATUSES, Check, Status
 from flowlab.wording import plain_text
+from flowlab.writing import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,16 +149,7 @@ class SetupReport:
         # Of the two next to each other, check_setup(snapshot=folder) takes the one with real names.
         mark = "-anonymized" if inventory.anonymized else ""
         target = place / f"setup-{inventory.taken.astimezone(UTC):%Y%m%dT%H%M%SZ}{mark}.json"
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            _write_whole(target, inventory.to_json())
-        except OSError as error:
-            raise FlowlabError(
-                f"{target} could not be written: {error.strerror}.",
-                "it is no folder, it is read-only, or the disk is full.",
-                "name another folder.",
-            ) from error
-        return target
+        return write_whole(target, inventory.to_json().encode())
 
     def to_json(self) -> str:
         """Write the checks as a JSON array, one object each with the columns of `checks`."""
@@ -199,14 +188,3 @@ def visible(value: Any) -> Any:
 def _worst_first(check: Check) -> tuple[Any, ...]:
     return (-STATUSES.index(check.status), check.resource, check.check, check.flow_log,
             check.interface, check.account_id, check.region)  # fmt: skip
-
-
-def _write_whole(target: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(name, target)  # noqa: PTH105
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()

@@ -19,7 +19,7 @@ from flowlab.reports import printing
 from flowlab.reports.freezing import freeze
 from flowlab.reports.freezing_page import page as page_of
 from flowlab.reports.leaks import LeakError, find_leaks
-from flowlab.reports.writing import require_writable, write_whole
+from flowlab.writing import require_writable, write_whole
 
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"pixels" * 5).decode()
 CHROMIUM = pytest.mark.skipif(
@@ -212,14 +212,15 @@ def test_what_is_printed_or_shown_beyond_reading_is_cut(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "MOST_SHOWN", 100_000)
     printing_much = "for _ in range(200): print('x' * 1_000_000, flush=True)"  # 200 MB
     showing_much = "from IPython.display import HTML\nHTML('y' * 200_000)"
-    run = rendering.run_notebook(made(tmp_path, "n = 1", printing_much, showing_much, "print('z')"))
+    in_pieces = "import sys\nfor part in 'z!': print(part, flush=True)\nprint('e', file=sys.stderr)"
+    run = rendering.run_notebook(made(tmp_path, "n = 1", printing_much, showing_much, in_pieces))
     assert run.error == ""
     printed = "".join(o.text for o in run.notebook.cells[1].outputs)
     assert 1_000_000 <= len(printed) < 1_000_200
     assert printed.endswith("[cut: a cell may print 1,000,000 characters]")
     (shown,) = run.notebook.cells[2].outputs
     assert "left out: 200," in shown.data["text/plain"]
-    assert run.notebook.cells[3].outputs[0].text == "z\n"
+    assert [o.text for o in run.notebook.cells[3].outputs] == ["z\n!\n", "e\n"]
 
 
 @pytest.mark.parametrize("suffix", ["html", "ipynb"])
@@ -257,7 +258,7 @@ def test_mistakes_are_told_before_anything_runs(tmp_path, monkeypatch):
 
 def test_what_is_no_file_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe.html")
-    with pytest.raises(FlowlabError, match="is not a file"):
+    with pytest.raises(FlowlabError, match="it is not a file"):
         write_whole(tmp_path / "pipe.html", b"x")
     assert (tmp_path / "pipe.html").is_fifo()
 

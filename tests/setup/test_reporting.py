@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html.parser
 import json
-import os
 import re
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -323,10 +323,10 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(FlowlabError, match="could not be written: No space left") as caught:
         judged(made(flow_logs=[])).save(tmp_path)
-    assert "another folder" in caught.value.fix
+    assert "in a folder" in caught.value.fix
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
