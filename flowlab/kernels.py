@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from queue import Empty
+from time import monotonic
 from typing import Any
 
 import nbformat
@@ -14,6 +16,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 MOST_PRINTED = 1_000_000  # characters that one cell may print; a person reads less
+LOOK_AGAIN = 1.0  # seconds without a message, after which it is looked for anew
 MOST_SHOWN = 20_000_000  # characters that one cell may show: pictures in base64, pages of tables
 
 
@@ -61,6 +64,13 @@ class BoundedClient(NotebookClient):
         self._shown: dict[int, int] = {}
         self.on_cell_execute = lambda cell, cell_index: started(cell, cell_index)
 
+    async def async_start_new_kernel_client(self) -> Any:
+        """Start a client that misses no message."""
+        client: Any = await super().async_start_new_kernel_client()
+        for channel in (client.shell_channel, client.iopub_channel):
+            channel.get_msg = looking_again(channel.get_msg)
+        return client
+
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Cut what is too long before it is kept."""
         kind, content = msg["msg_type"], msg["content"]
@@ -93,6 +103,27 @@ class BoundedClient(NotebookClient):
                 before.text += last.text
                 cell.outputs.pop()
         return kept
+
+
+def looking_again(get_message: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Look for a message each second, whether or not one was announced.
+
+    On a busy machine pyzmq once in a while does not tell asyncio of a message that is there.
+    nbclient would then wait for a cell that has long ended, until its time is up, or leave out
+    what it showed.
+    """
+
+    async def get(timeout: float | None = None) -> Any:
+        until = math.inf if timeout is None else monotonic() + timeout
+        while True:
+            left = until - monotonic()
+            try:
+                return await get_message(timeout=max(0.0, min(left, LOOK_AGAIN)))
+            except Empty:
+                if left <= LOOK_AGAIN:
+                    raise
+
+    return get
 
 
 def first_line(cell: Any) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
+import queue
 import shutil
 import sys
 from pathlib import Path
@@ -221,6 +223,29 @@ def test_what_is_printed_or_shown_beyond_reading_is_cut(tmp_path, monkeypatch):
     (shown,) = run.notebook.cells[2].outputs
     assert "left out: 200," in shown.data["text/plain"]
     assert [o.text for o in run.notebook.cells[3].outputs] == ["z\n!\n", "e\n"]
+
+
+@pytest.mark.parametrize("timeout", [None, 5, 0.03])
+def test_a_message_that_nobody_announced_is_found(monkeypatch, timeout):
+    """As of pyzmq on a busy machine: what is there is found only when it is looked for anew."""
+    monkeypatch.setattr(kernels, "LOOK_AGAIN", 0.02)
+    asked = []
+
+    async def get_message(timeout):
+        asked.append(timeout)
+        if len(asked) < 3:
+            await asyncio.sleep(timeout)  # nothing wakes it
+            raise queue.Empty
+        return "reply"
+
+    waiting = kernels.looking_again(get_message)(timeout=timeout)
+    if timeout == 0.03:
+        with pytest.raises(queue.Empty):
+            asyncio.run(waiting)
+        assert len(asked) == 2 and sum(asked) == pytest.approx(0.03, abs=0.005)
+    else:
+        assert asyncio.run(waiting) == "reply"
+        assert asked == [0.02] * 3
 
 
 @pytest.mark.parametrize("suffix", ["html", "ipynb"])
