@@ -43,7 +43,7 @@ def _stop(state: State, flow_log: str = _VPC.flow_log_id) -> None:
 
 
 @fault({"role-trust": "fail"}, ("role-trust-guard",))
-def trust_principal(state: State) -> None:
+def trust_policy(state: State) -> None:
     """The delivery role trusts EC2, not the flow logs service."""
     _trust(state)["Principal"] = {"Service": "ec2.amazonaws.com"}
     _stop(state)

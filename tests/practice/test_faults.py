@@ -14,7 +14,7 @@ from flowlab.practice.account import practice_account
 NOW = time.time() // 60 * 60
 # What of the account differs while a fault is broken.
 CHANGES = {
-    "trust-principal": {"trust"},
+    "trust-policy": {"trust"},
     "trust-guard-missing": {"trust"},
     "trust-guard-wrong": {"trust"},
     "no-role": {"trust", "policy", "boundary"},
@@ -173,7 +173,7 @@ def test_one_window_in_three_is_skipped_and_a_second_flow_log_doubles(account):
 
 def test_what_is_not_on_the_menu_is_refused_with_the_nearest(account, healthy):
     for ask in (account.break_, account.mend):
-        with pytest.raises(UnknownNameError, match="did you mean .*trust-principal"):
+        with pytest.raises(UnknownNameError, match="did you mean .*trust-policy"):
             ask("trust-principle")
     with pytest.raises(FlowlabError, match="takes no action"):
         account.break_("stale", action="ec2:DescribeVpcs")

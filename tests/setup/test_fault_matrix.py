@@ -17,7 +17,7 @@ from flowlab.setup.inventory import from_json
 # By fault: what the finding must name; where the chain of how many of the 12 ENIs breaks first.
 # Worked out by hand: 10 ENIs deliver to the log group, 2 to the bucket, 2 are in private-b.
 EXPECTED = {
-    "trust-principal": ("ec2.amazonaws.com", {"permission": 10}),
+    "trust-policy": ("ec2.amazonaws.com", {"permission": 10}),
     "trust-guard-missing": ("aws:SourceAccount", {}),
     "trust-guard-wrong": ("210987654321", {"permission": 10}),
     "no-role": ("no role of this name", {"permission": 10}),
