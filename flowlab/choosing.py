@@ -11,6 +11,7 @@ import pandas as pd
 from flowlab.conditions import from_plain, missing
 from flowlab.errors import FlowlabError, unknown_name
 from flowlab.exclusion_rules import Rule
+from flowlab.matches import is_null, listed
 from flowlab.rulebook import MAKERS, NAMED, SHAPES
 
 KNOWN = [*NAMED, *SHAPES]
@@ -84,6 +85,7 @@ def _named(name: str, why: str, given: dict[str, Any]) -> Rule:
                 f"the rule {name} takes {', '.join(given)} only together with {parameters[0]}.",
                 fix=f'fl.rule("{name}", {parameters[0]}=[...], ...)',
             )
+        given[parameters[0]] = _several(name, parameters[0], given[parameters[0]])
         made = make(**given)
     elif name in NAMED:
         made = NAMED[name]
@@ -93,6 +95,17 @@ def _named(name: str, why: str, given: dict[str, Any]) -> Rule:
             fix=f'pass fl.rule("{name}", {parameters[0]}=[...]){_DETECT[name]}.',
         )
     return replace(made, why=why) if why else made
+
+
+def _several(name: str, parameter: str, given: Any) -> list[Any]:
+    several = listed(given)
+    if not several or any(map(is_null, several)):
+        raise FlowlabError(
+            f"the rule {name}: {parameter} has {'a null' if several else 'nothing'} in it.",
+            fix=f'fl.rule("{name}", {parameter}=[...]) takes addresses or CIDRs; .dropna() of a '
+            "column leaves nulls out.",
+        )
+    return several
 
 
 def chosen(rules: Any, asked_by: str) -> list[Rule]:

@@ -61,10 +61,15 @@ class MissingExtraError(FlowlabError, ImportError):
     """An optional package is not installed."""
 
 
+class FlowlabWarning(UserWarning):
+    """A result that is right, and perhaps not what was meant."""
+
+
 def unknown_name(what: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Build the error for a name that is not known, offering the nearest ones."""
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=3)
+    small = {one.lower(): one for one in names}
+    near = [small[one] for one in difflib.get_close_matches(str(name).lower(), small, n=3)]
     more = f" ... ({len(names)} in all)" if len(names) > MOST_NAMES else ""
     listed = f"use one of: {', '.join(names[:MOST_NAMES])}{more}."
     fix = f"did you mean {' or '.join(near)}?" if near else listed

@@ -6,6 +6,7 @@ packets and bytes, whatever holds the records.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
@@ -19,9 +20,12 @@ from flowlab import schema
 from flowlab.asking import MEASURES, Question, question
 from flowlab.choosing import KNOWN, chosen
 from flowlab.conditions import missing, to_sql
+from flowlab.contradictions import contradiction
+from flowlab.errors import FlowlabWarning
 from flowlab.exclusion_rules import Rule, any_of, need
 from flowlab.rulebook import MAKERS, NAMED, SHAPES
 from flowlab.tables import FilteredTable, FrameTable, Table, as_table
+from flowlab.wording import plain_text
 
 Flows = TypeVar("Flows")
 _ROW = "row of the frame"
@@ -42,8 +46,7 @@ def exclude(flows: Flows, rules: Any) -> Flows:
     -------
     DataFrame
         The same columns and types (categories too), index 0, 1, 2 ...; or of an Archive, something
-        that every question accepts in its place. When the rules leave nothing, it is empty:
-        `waterfall` says which rule took the last records.
+        that every question accepts in its place.
 
     Raises
     ------
@@ -51,6 +54,12 @@ def exclude(flows: Flows, rules: Any) -> Flows:
         A rule needs a column that is absent; the message names the AWS field.
     UnknownNameError
         No such rule.
+
+    Warns
+    -----
+    FlowlabWarning
+        The rules leave nothing of a DataFrame, and which of them took it; or a rule contradicts
+        itself, so that no record can match it.
 
     Notes
     -----
@@ -69,7 +78,8 @@ def exclude(flows: Flows, rules: Any) -> Flows:
 def only(flows: Flows, rules: Any) -> Flows:
     """Keep the records that any of the rules matches: what `exclude` sets aside.
 
-    Parameters, results and errors are those of `exclude`.
+    Parameters, results, errors and warnings are those of `exclude`; that no record matches is an
+    answer, without a warning.
     """
     return _divided(flows, rules, "only", keep_matches=True)
 
@@ -78,6 +88,9 @@ def _divided(flows: Flows, rules: Any, asked_by: str, keep_matches: bool) -> Flo
     taken = chosen(rules, asked_by)
     table = as_table(flows)
     need(table, taken)
+    for one in taken:
+        if reason := contradiction(one.condition):
+            _warn(f"{asked_by}: no record can match the rule {one.name}: {reason}.")
     if not isinstance(flows, pd.DataFrame):
 
         def condition(asked: Table) -> exp.Expr:
@@ -89,7 +102,20 @@ def _divided(flows: Flows, rules: Any, asked_by: str, keep_matches: bool) -> Flo
         return cast(Flows, FilteredTable(table, condition, words))
     kept = np.full(len(flows), not keep_matches)
     kept[_rows_matched(flows, taken)] = keep_matches
+    if len(kept) and not kept.any() and not keep_matches:
+        steps = waterfall(flows, taken)
+        took = steps[steps["flow_records_taken"] > 0]
+        said = zip(took["step"], took["flow_records_taken"], strict=True)
+        _warn(
+            f"exclude leaves nothing of {len(kept):,} records: "
+            f"{', '.join(f'{name} took {count:,}' for name, count in said)}. "
+            "fl.waterfall(flows, rules) has it step by step."
+        )
     return cast(Flows, _rows(flows, kept))
+
+
+def _warn(words: str) -> None:
+    warnings.warn(plain_text(words), FlowlabWarning, stacklevel=4)
 
 
 def _rows_matched(flows: pd.DataFrame, rules: Sequence[Rule]) -> np.ndarray[Any, Any]:
@@ -226,12 +252,12 @@ def waterfall(table: Table, rules: Any) -> Question:
             columns[f"{m}_overlap"] = alone - first
             columns[f"{m}_remaining"] = sums[f"{m} of all"] - np.cumsum(first)
         steps = pd.DataFrame(columns)
-        return steps.assign(note=_notes(steps))
+        return steps.assign(note=_notes(steps, taken))
 
     return Question(_summed(table, taken, measures, in_order=True), finish)
 
 
-def _notes(steps: pd.DataFrame) -> list[str]:
+def _notes(steps: pd.DataFrame, rules: Sequence[Rule]) -> list[str]:
     records = zip(
         *(steps[f"flow_records_{c}"] for c in ("alone", "taken", "remaining")), strict=True
     )
@@ -243,10 +269,10 @@ def _notes(steps: pd.DataFrame) -> list[str]:
             notes.append("takes all that was left")
         else:
             notes.append("")
-    notes[1:-1] = [
-        note if alone else "matches no record"
-        for note, alone in zip(notes[1:-1], steps["flow_records_alone"][1:-1], strict=True)
-    ]
+    for at, one in enumerate(rules, start=1):
+        if not steps["flow_records_alone"].iloc[at]:
+            reason = contradiction(one.condition)
+            notes[at] = f"matches no record: {reason}" if reason else "matches no record"
     if not steps["flow_records_remaining"].iloc[-1]:
         notes[-1] = "nothing is left"
     return notes

@@ -73,7 +73,7 @@ def match(name: str, values: Any) -> Match:
             f"a rule says what to match, not when: {name} cannot stand in it.",
             fix="give the period to the question, as in fl.top_talkers(flows, start=..., end=...).",
         )
-    given = _listed(values)
+    given = listed(values)
     if not given:
         raise FlowlabError(
             f"{name}=[] names no value, so nothing could match.",
@@ -83,7 +83,8 @@ def match(name: str, values: Any) -> Match:
     return Match(columns, tuple(read(columns[0], value) for value in given))
 
 
-def _listed(values: Any) -> list[Any]:
+def listed(values: Any) -> list[Any]:
+    """Take one value or several; two whole numbers in a tuple are one range."""
     pair = isinstance(values, tuple) and len(values) == 2 and all(map(_is_whole, values))
     if pair or isinstance(values, (str, range)) or not isinstance(values, Iterable):
         return [values]
@@ -96,29 +97,25 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _is_null(value: Any) -> bool:
+def is_null(value: Any) -> bool:
+    """Whether a value is None, or what pandas has in its place."""
     return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
 
 
 def _network(name: str, value: Any) -> Network | None:
-    return None if _is_null(value) else network(value)
+    return None if is_null(value) else network(value)
 
 
 def _number(name: str, value: Any) -> int | Span | None:
-    if _is_null(value):
+    if is_null(value):
         return None
     if name == "protocol" and str(value).lower() in PROTOCOLS:
         return PROTOCOLS[value.lower()]
-    limit = schema.limit_of(name)
-    span = _span(name, value)
-    if not 0 <= span.low <= span.high <= limit:
-        raise FlowlabError(
-            f"{name}: {value!r} is not between 0 and {limit}.", fix="check the number."
-        )
+    span = _span(name, value, schema.limit_of(name))
     return span.low if span.low == span.high else span
 
 
-def _span(name: str, value: Any) -> Span:
+def _span(name: str, value: Any, limit: int | None = None) -> Span:
     if isinstance(value, range) and value.step == 1 and len(value):
         return Span(value.start, value.stop - 1)
     if isinstance(value, tuple):
@@ -128,10 +125,16 @@ def _span(name: str, value: Any) -> Span:
         try:
             low, high = int(first), int(last if dash else first)
         except ValueError as problem:
+            fix = f'write {name}=443, {name}="1024-65535" or {name}=[80, 443].'
+            if name == "protocol":
+                fix = f"write its IANA number, as in protocol=47, or {', '.join(PROTOCOLS)}."
             raise FlowlabError(
-                f"{name}: {str(value)[:60]!r} is neither a number nor a range.",
-                fix=f'write {name}=443, {name}="1024-65535" or {name}=[80, 443].',
+                f"{name}: {str(value)[:60]!r} is neither a number nor a range.", fix=fix
             ) from problem
+    if limit is not None and not (0 <= low <= limit and 0 <= high <= limit):
+        raise FlowlabError(
+            f"{name}: {value!r} is not between 0 and {limit}.", fix="check the number."
+        )
     if low > high:
         raise FlowlabError(
             f"{name}: the range {low}-{high} ends before it begins, so nothing could match.",
@@ -141,14 +144,14 @@ def _span(name: str, value: Any) -> Span:
 
 
 def _text(name: str, value: Any) -> str | None:
-    if _is_null(value):
+    if is_null(value):
         return None
     return _AS_AWS_WRITES.get(name, str)(str(value))
 
 
 def _plain(name: str, value: Any) -> Value:
     """Read a value of a column that is none of AWS's, by its own type."""
-    if _is_null(value):
+    if is_null(value):
         return None
     if isinstance(value, (bool, np.bool_)):
         return bool(value)

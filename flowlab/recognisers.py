@@ -21,6 +21,7 @@ from flowlab.addresses import Network, network
 from flowlab.asking import Question, question, with_times
 from flowlab.conditions import from_plain, to_sql
 from flowlab.errors import FlowlabError
+from flowlab.matches import listed
 from flowlab.options import period_of, sums
 from flowlab.rulebook import ACTIVATION, ECS_METADATA, METADATA, POD_IDENTITY, TIME_SYNC
 from flowlab.tables import Table, require
@@ -177,8 +178,7 @@ def impossible_traffic(
 
 
 def _blocks(name: str, cidrs: str | Sequence[str] | None) -> list[Network]:
-    listed = [] if cidrs is None else [cidrs] if isinstance(cidrs, str) else list(cidrs)
-    blocks = [network(cidr) for cidr in listed]
+    blocks = [] if cidrs is None else [network(cidr) for cidr in listed(cidrs)]
     for block in blocks:
         if block.num_addresses < 16:  # /28 is the smallest that AWS gives
             raise FlowlabError(f"{name}: {block} is smaller than AWS's smallest, a /28.",

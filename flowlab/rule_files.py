@@ -143,6 +143,17 @@ def _refuse_references(text: str) -> None:
 
 
 def _no_yaml(file: Path, problem: Exception) -> LineFormatError:
+    if isinstance(problem, RecursionError):
+        return LineFormatError(
+            f"{file.name}: this is no YAML of rules: its parts stand in each other too deep.",
+            fix="write fewer of any, all and not inside one another.",
+        )
+    if isinstance(problem, UnicodeDecodeError):
+        line = problem.object.count(b"\n", 0, problem.start) + 1
+        return LineFormatError(
+            f"{file.name}, line {line}: this is no YAML: it is not UTF-8.",
+            fix="save the file as UTF-8.",
+        )
     mark = getattr(problem, "problem_mark", None)
     place = f", line {mark.line + 1}" if mark else ""
     said = getattr(problem, "problem", None) or "it cannot be read"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
+from numbers import Integral
 from typing import Any
 
 from flowlab.addresses import network
@@ -213,7 +214,12 @@ def _dns(*, servers: Any) -> Rule:
     )
 
 
-def _health_checks(*, load_balancers: Any, most_bytes: int = HEALTH_CHECK_BYTES) -> Rule:
+def _health_checks(*, load_balancers: Any, most_bytes: Any = HEALTH_CHECK_BYTES) -> Rule:
+    if not isinstance(most_bytes, Integral) or most_bytes < 0:
+        raise FlowlabError(
+            f"the rule health-checks: most_bytes={most_bytes!r} is no number of bytes.",
+            fix=f"write a whole number, as in most_bytes={HEALTH_CHECK_BYTES:_}.",
+        )
     return _rule(
         "health-checks",
         {"addr": load_balancers, "bytes": (0, most_bytes)},
@@ -243,10 +249,9 @@ def reserved_addresses(subnet: object) -> list[str]:
 
 
 def _reserved(*, subnets: Any) -> Rule:
-    listed = [subnets] if isinstance(subnets, str) else list(subnets)
     return _rule(
         "reserved",
-        {"addr": [address for subnet in listed for address in reserved_addresses(subnet)]},
+        {"addr": [address for subnet in subnets for address in reserved_addresses(subnet)]},
         why="Addresses that AWS keeps for itself in each subnet: no host has one.",
         source="AWS VPC user guide, 'Subnet CIDR blocks'",
         limits="As right as the CIDRs: with a wrong mask it takes traffic of real hosts.",

@@ -218,9 +218,16 @@ def require(table: Table, names: Sequence[str], asked_by: str, instead: str = ""
     UnknownNameError
         A name that is neither a column here nor an AWS field.
     MissingFieldError
-        AWS fields these records lack.
+        AWS fields, or columns of `enrich`, that these records lack.
     """
     missing = [name for name in dict.fromkeys(names) if name not in table.columns]
+    if derived := [one.column for one in schema.DERIVED if one.column in missing]:
+        raise MissingFieldError(
+            f"{asked_by} needs the column{'s' * (len(derived) > 1)} {', '.join(derived)}, "
+            "which these records lack.",
+            "no AWS field: fl.enrich adds it to a DataFrame.",
+            f"{instead}flows = fl.enrich(flows), with what it should know, such as vpc_cidrs.",
+        )
     for name in missing:
         if name not in schema.BY_COLUMN:
             raise unknown_name(f"{asked_by}: the column", name, {*table.columns, *schema.BY_COLUMN})

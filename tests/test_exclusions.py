@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import flowlab as fl
 from flowlab.choosing import chosen, rule
 from flowlab.conditions import Either, Every, FirstPossible, Not
-from flowlab.errors import FlowlabError, MissingFieldError, UnknownNameError
+from flowlab.contradictions import contradiction
+from flowlab.errors import FlowlabError, FlowlabWarning, MissingFieldError, UnknownNameError
 from flowlab.exclusions import exclude, excluded_by, only, waterfall
 from flowlab.matches import Match, Span
 from flowlab.practice import generate, writing
@@ -133,6 +134,7 @@ def frame_and_archive(rows, folder):
     return frame, fl.open_archive(folder)
 
 
+@pytest.mark.filterwarnings("ignore::flowlab.errors.FlowlabWarning")
 @given(records, some_rules)
 @settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -140,6 +142,9 @@ def frame_and_archive(rows, folder):
 def test_random_frames_in_every_engine(tmp_path, rows, rules):
     frame, archive = frame_and_archive(rows, tmp_path)
     expected = [row for row in rows if not any(holds(r.condition, row) for r in rules)]
+    for one in rules:
+        if contradiction(one.condition):
+            assert not any(holds(one.condition, row) for row in rows)
 
     kept, taken = exclude(frame, rules), only(frame, rules)
     assert [row["bytes"] for row in expected] == [
@@ -330,12 +335,42 @@ def test_waterfall_says_what_took_the_last(sample):
         "", "", "earlier rules took all it matches" if steps.loc[2, "flow_records_alone"]
         else "matches no record", "takes all that was left", "nothing is left",
     ]  # fmt: skip
-    assert len(exclude(sample, [dns, ~dns])) == 0
+    with pytest.warns(FlowlabWarning, match=r"exclude leaves nothing of .*: dns took .*waterfall"):
+        assert len(exclude(sample, [dns, ~dns])) == 0
     assert {str(t) for c, t in steps.dtypes.items() if c not in ("step", "note")} == {"int64"}
     again = waterfall(sample, ["dns", "dns", rule("no", port=1) & rule("two", port=2)])
     assert again["note"].tolist() == [
         "", "", "earlier rules took all it matches", "matches no record", "",
     ]  # fmt: skip
+
+
+def test_a_rule_that_no_record_can_match_says_why(sample, archive):
+    port, network = rule("a", dstport=[53, "60-70"]), rule("b", addr="10.0.0.0/8")
+    impossible = [
+        (port & rule("c", dstport=80), "dstport 53 or 60-70; and dstport 80"),
+        (
+            rule("a", srcaddr="10.0.0.0/9") & (network & rule("c", srcaddr="10.128.0.0/9")),
+            "srcaddr",
+        ),
+        (rule("a", srcaddr=None) & rule("b", srcaddr="::/0"), "srcaddr (none); and srcaddr ::/0"),
+        (rule("a", action="REJECT") & rule("b", action="ACCEPT"), "action"),
+        (~network & network, "not (either address 10.0.0.0/8); and either address 10.0.0.0/8"),
+        ((port & ~port) | (~network & network), "not (dstport 53 or 60-70)"),
+    ]
+    for own, reason in impossible:
+        assert reason in waterfall(sample.head(9), own)["note"].iloc[1]
+        for flows in (sample.head(9), archive):
+            with pytest.warns(FlowlabWarning, match=r"no record can match the rule \(") as told:
+                only(flows, own)
+            assert reason in str(told[0].message)
+            assert told[0].filename == __file__
+    possible = [
+        port & rule("c", dstport="70-80"), port & rule("c", srcport=80), port | ~port,
+        rule("a", port=1) & rule("b", port=2), rule("a", srcaddr="::/0") & rule("b", srcaddr="::1"),
+        rule("a", dstport=[None, 1]) & rule("b", dstport=[None, 2]), ~(port & ~port),
+    ]  # fmt: skip
+    assert [contradiction(own.condition) for own in possible] == [""] * len(possible)
+    assert len(only(sample, "metadata")) == 0  # a normal answer, and no warning
 
 
 def test_the_sql_of_a_rule_can_be_read(sample):
@@ -369,6 +404,8 @@ def test_a_missing_column_is_named_with_its_field(sample):
         exclude(sample.drop(columns="protocol"), "icmp")
     with pytest.raises(UnknownNameError, match="did you mean dstport"):
         waterfall(sample, rule("typo", dstprt=3))
+    with pytest.raises(MissingFieldError, match=r"rule far needs the column scope(.|\n)*fl.enrich"):
+        exclude(sample, rule("far", scope="internet"))
     with pytest.raises(MissingFieldError, match="pkt-src-aws-service"):
         excluded_by(sample.drop(columns="pkt_src_aws_service"), "health-checks")
 

@@ -163,11 +163,16 @@ def test_files_that_cannot_be_read(tmp_path):
         load_rules(tmp_path / "nowhere.yaml")
     with pytest.raises(SourceError, match="no such folder"):
         save_rules("dns", tmp_path / "nowhere" / "rules.yaml")
+    (tmp_path / "b.yaml").write_bytes(b"rules:\n- name: B\xfcro\n")
+    with pytest.raises(LineFormatError, match="b.yaml, line 2: .*UTF-8"):
+        load_rules(tmp_path / "b.yaml")
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00rules")
     with pytest.raises(LineFormatError, match="no YAML"):
         load_rules(tmp_path / "b.yaml")
     with pytest.raises(LineFormatError, match="no YAML"):
         load(tmp_path, "[" * 600)
+    with pytest.raises(LineFormatError, match="no YAML.*too deep"):
+        load(tmp_path, "rules:\n- name: a\n  match: " + "{not: " * 3000 + "{port: 1}" + "}" * 3000)
 
 
 def test_the_head_of_the_file_is_a_comment(tmp_path):

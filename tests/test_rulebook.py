@@ -168,6 +168,7 @@ def test_a_subnet_is_widened_until_no_host_is_on_a_reserved_place():
 
 
 # ------------------------------------------------------------------ rules of one's own
+@pytest.mark.filterwarnings("ignore::flowlab.errors.FlowlabWarning")
 def test_a_null_matches_nothing_so_not_takes_it():
     records = flows(("10.0.9.1", 1, "10.0.1.5", 873, 6), ("-", "-", "10.0.1.5", "-", 6))
     for own in (
@@ -264,6 +265,8 @@ def test_the_table_of_rules_is_complete():
         ({"dstport": True}, "neither a number nor a range"),
         ({"port": range(5, 5)}, "neither a number nor a range"),
         ({"protocol": 256}, "not between 0 and 255"),
+        ({"protocol": "gre"}, r"write its IANA number, as in protocol=47"),
+        ({"bytes": (0, -1)}, "not between 0 and"),
         ({"dstport": []}, "names no value"),
         ({"start": "2026-01-01"}, "not when"),
         ({}, "would match every record"),
@@ -272,6 +275,35 @@ def test_the_table_of_rules_is_complete():
 def test_conditions_that_cannot_be_met_are_refused(conditions, says):
     with pytest.raises(FlowlabError, match=says):
         rule("own", **conditions)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("reserved", {"subnets": None}, "reserved: subnets has a null in it"),
+        ("reserved", {"subnets": pd.Series(["10.0.0.0/24", None])}, "has a null.*\n.*dropna"),
+        ("dns", {"servers": []}, "dns: servers has nothing in it"),
+        (
+            "health-checks",
+            {"load_balancers": "10.0.1.9", "most_bytes": "2000"},
+            "no number of bytes",
+        ),
+        ("health-checks", {"load_balancers": "10.0.1.9", "most_bytes": -1}, "no number of bytes"),
+    ],
+)
+def test_what_a_rule_is_told_must_be_something(name, given, says):
+    with pytest.raises(FlowlabError, match=says):
+        rule(name, **given)
+
+
+def test_a_network_is_one_and_not_its_addresses():
+    block = ipaddress.ip_network("10.0.0.0/24")
+    records = flows(("10.0.0.9", 1, "10.0.0.1", 1, 6), ("10.0.0.9", 1, "10.0.9.9", 1, 6))
+    assert taken(records, rule("reserved", subnets=block)) == [0]
+    found = fl.impossible_traffic(records, vpc_cidrs=ipaddress.ip_network("10.0.0.0/16"))
+    assert found["flow_records"].sum() == 1
+    known = fl.enrich(records, vpc_cidrs=block, columns=["scope"])
+    assert known["scope"].tolist() == ["intra-vpc", "private"]
 
 
 def test_names_of_flowlab_are_taken():
@@ -287,6 +319,7 @@ def test_names_of_flowlab_are_taken():
         rule(" ".strip(), dstport=1)
     with pytest.raises(FlowlabError, match="did you mean scan-noise"):
         rule("scan-nois")
-    with pytest.raises(UnknownNameError, match="did you mean time-sync"):
-        chosen(["timesync"], "exclude")
+    for name, meant in (("timesync", "time-sync"), ("NTP", "ntp")):
+        with pytest.raises(UnknownNameError, match=f"did you mean {meant}"):
+            chosen([name], "exclude")
     assert rule("icmp", why="ours").why == "ours"

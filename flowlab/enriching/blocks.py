@@ -15,6 +15,7 @@ from flowlab.enriching.columns import Bools
 from flowlab.errors import FlowlabError
 
 Network = IPv4Network | IPv6Network
+_NETWORKS = (IPv4Network, IPv6Network)  # iterable over their addresses
 Words64 = NDArray[np.uint64]
 
 NO_ADDRESS, MULTICAST, LINK_LOCAL, PRIVATE, RESERVED, PUBLIC = range(6)
@@ -104,7 +105,8 @@ def networks(cidrs: Iterable[str] | str, option: str) -> Sequence[Network]:
     """
     read = []
     # Anything that is neither is told as one CIDR that is none.
-    for cidr in [cidrs] if isinstance(cidrs, str) or not isinstance(cidrs, Iterable) else cidrs:
+    alone = isinstance(cidrs, (str, *_NETWORKS)) or not isinstance(cidrs, Iterable)
+    for cidr in [cidrs] if alone else cidrs:
         try:
             read.append(ip_network(str(cidr).strip(), strict=False))
         except ValueError as problem:

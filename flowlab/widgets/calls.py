@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from flowlab.errors import FlowlabWarning
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ class Call:
         for part in self.function.split("."):
             function = getattr(function, part)
         arguments = [_value(a, names) for a in self.arguments]
-        return function(*arguments, **{k: _value(v, names) for k, v in self.options.items()})
+        options = {k: _value(v, names) for k, v in self.options.items()}
+        with warnings.catch_warnings():  # what is empty is said where it is shown
+            warnings.simplefilter("ignore", FlowlabWarning)
+            return function(*arguments, **options)
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from flowlab.widgets.controls import possible_rules
 from flowlab.wording import plain_text
 
 
-def exclusions(flows: Any, *, rules: Sequence[str] = ()) -> Panel:
+def exclusions(flows: Any, *, rules: str | Sequence[str] = ()) -> Panel:
     """Switch rules on and off, and see what each takes and what is left.
 
     Parameters
     ----------
     flows : DataFrame (one row per flow record) or Archive
-    rules : sequence of str
+    rules : str or sequence of str
         Names of those that are on to begin with; none, unless you say so.
 
     Returns
@@ -46,7 +46,7 @@ def exclusions(flows: Any, *, rules: Sequence[str] = ()) -> Panel:
 
 
 class _Exclusions(Panel):
-    def __init__(self, flows: Any, on: Sequence[str]) -> None:
+    def __init__(self, flows: Any, on: str | Sequence[str]) -> None:
         possible = set(possible_rules(set(as_table(flows).columns)))
         known = all_rules()
         controls: dict[str, w.Widget] = {}
@@ -65,7 +65,7 @@ class _Exclusions(Panel):
         self._counted, self._pictures = w.HTML(), w.HTML()
         self.box = w.VBox([*lines, self._message, self._counted, self._pictures])
         with self.together():
-            for name in on:
+            for name in [on] if isinstance(on, str) else on:
                 self._switch(name)
             self._pending = True
         self.settle()

@@ -18,6 +18,7 @@ def test_it_begins_with_nothing_set_aside(flows):
 
 def test_ticking_rules_sets_their_records_aside_and_counts_them(flows):
     panel = widgets.exclusions(flows, rules=["dns"])
+    assert widgets.exclusions(flows, rules="dns").call == panel.call
     panel.controls["ntp"].value = True
     assert panel.call == 'fl.exclude(flows, rules=["dns", "ntp"])'
     pd.testing.assert_frame_equal(panel.result, eval(panel.call, {"fl": fl, "flows": flows}))
