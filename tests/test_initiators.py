@@ -117,6 +117,8 @@ def test_a_transit_gateways_ack_is_no_answer_to_a_syn():
     assert {r[2] for r in _who(flows)} == {"syn"} and len({r[0] for r in _who(flows)}) == 2
     gateway = flows.assign(tgw_id="tgw-0123456789abcdef0")
     assert {r[2] for r in _who(gateway)} == {"unknown"}
+    assert {r[2] for r in _who(flows.assign(resource_type="TransitGateway"))} == {"unknown"}
+    assert {r[2] for r in _who(flows.assign(tcp_flags=24))} == {"unknown"}  # PSH and ACK: no SYN
     assert _who(gateway.assign(tcp_flags=[2, 26]))[1][:3] == ("10.0.0.9", "10.0.0.5", "syn")
 
 

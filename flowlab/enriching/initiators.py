@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flowlab import schema
 from flowlab.enriching.columns import NULL, Bools, Columns, Ints
 from flowlab.enriching.flags import TCP
 from flowlab.enriching.grouping import Groups, blocks, changes, group_by, key_of
@@ -37,6 +38,9 @@ UNKNOWN, SYN, DIRECTION, LISTENING, REGISTRY = range(5)
 FEWEST_PORTS = 5  # of others that a listening port talks to, at least ...
 TIMES_AS_MANY = 3  # ... and more than so many times those that the other side's port talks to
 FIRST_CLIENT_PORT = 1024  # NAT gateways and load balancers begin here
+
+# Any of these says that a transit gateway wrote the record; its format may lack tgw-id.
+_OF_GATEWAYS = [f.column for f in schema.FIELDS if f.log == "transit gateway" and f.kind == "id"]
 
 # What a record tells about its 5-tuple. "Low" is the end whose number is the lower.
 _LOW_BEGAN, _HIGH_BEGAN, _FROM_LOW, _FROM_HIGH, _LOW_ACCEPTED, _HIGH_ACCEPTED, _FLAGGED = (
@@ -122,7 +126,10 @@ def _own_flags(columns: Columns) -> tuple[Bools, Bools]:
             known &= columns.codes(end) != NULL
     began = known & (flags & 18 == 2)
     # A transit gateway's flow log has ACK from either side, a VPC's only together with SYN.
-    asked = known & (flags & 16 != 0) & (columns.words("tgw_id")[0] == NULL)
+    asked = known & (flags & 18 == 18)
+    for field in _OF_GATEWAYS:
+        if field in columns:
+            asked &= columns.words(field)[0] == NULL
     return began, asked
 
 
