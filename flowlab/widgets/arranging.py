@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 import ipywidgets as w
 
 from flowlab.widgets.charts import Chart
+from flowlab.widgets.clocks import local, zone_of
 from flowlab.widgets.rows import Rows
 from flowlab.widgets.settings import Settings
 from flowlab.widgets.views import VIEWS
-from flowlab.wording import plain_text
+from flowlab.wording import plain_text, value_text
 
-# In three columns, from 1024 pixels on; each control with its own line for what is wrong with it.
+# In three columns, fewer in a narrow window; each control has a line for what is wrong with it.
 _COLUMNS = (
     ("start", "end", "timezone", "every", "compare"),
     ("action", "flow_direction", "protocol", "addr", "port", "interface_id", "subnet_id", "owner"),
@@ -39,7 +40,8 @@ _INSERT = """
 _WORDS = {
     "start": "from", "end": "until", "addr": "address", "rules": "set aside", "by": "group by",
     "interface_id": "ENI", "subnet_id": "subnet", "flow_direction": "direction",
-    "rank_by": "rank by", "n": "rows", "sort_by": "sort by",
+    "rank_by": "rank by", "n": "rows", "sort_by": "sort by", "timezone": "time zone",
+    "compare": "beside the period before", "descending": "largest first",
 }  # fmt: skip
 
 
@@ -74,7 +76,7 @@ class Frame:
             layout=w.Layout(flex="0 0 8em"),
         )
         self.everything = w.Button(
-            description="show everything", icon="undo", layout=w.Layout(flex="0 0 11em")
+            description="show everything", icon="undo", layout=w.Layout(flex="0 0 13em")
         )
         self.insert = w.Button(
             description="into a new cell", icon="plus", tooltip="insert the calls below this cell"
@@ -85,13 +87,16 @@ class Frame:
         )  # fmt: skip
         self._inserted = w.Output()
         self._wrong = {name: w.HTML() for name in controls}
-        self._table = w.HTML()
-        self._chart, self._rows = chart, rows
-        self._view = w.VBox()
+        # Both its scroll bars are in sight, however many rows it has.
+        self._table = w.HTML(layout=w.Layout(overflow="auto", max_height="36em"))
+        self._chart, self._rows = _scrolling(chart.widget), rows
+        # All of them, always: ipympl's canvas does not leave the page when it is taken out of a
+        # box, and another would come each time it is put back.
+        self._view = w.VBox([self._chart, self._rows.box, self._table])
         columns = [
             w.VBox(
                 [w.VBox([controls[n], self._wrong[n]]) for n in names if n in controls],
-                layout=w.Layout(width="33%", padding="0 .5em 0 0"),
+                layout=w.Layout(flex="1 1 17em", padding="0 .5em 0 0"),
             )
             for names in _COLUMNS
         ]
@@ -99,8 +104,8 @@ class Frame:
             [
                 self.ribbon,
                 w.HBox([self.back, self.everything, self._trail]),
-                w.HBox(columns),
-                over_time.widget,
+                w.HBox(columns, layout=w.Layout(flex_flow="row wrap")),
+                _scrolling(over_time.widget),
                 *([period] if period is not None else []),
                 controls["view"],
                 message,
@@ -135,16 +140,16 @@ class Frame:
 
     def show_rows(self) -> None:
         """Show the chart of a view, and its rows, which can be clicked."""
-        self._stand(self._chart.widget, self._rows.box)
+        self._stand(self._chart, self._rows.box)
 
     def show_table(self, text: str) -> None:
         """Show a table, without a chart."""
-        self._table.value = text
+        self._table.value = f"<div style='white-space:nowrap;line-height:1.6'>{text}</div>"
         self._stand(self._table)
 
     def _stand(self, *parts: w.Widget) -> None:
-        if self._view.children != parts:  # or the front end would build them anew
-            self._view.children = parts
+        for part in self._view.children:
+            part.layout.display = None if part in parts else "none"
 
     def insert_cell(self, text: str) -> None:
         """Put the calls into a new cell below, where JupyterLab lets a page do that."""
@@ -155,17 +160,29 @@ class Frame:
             display(Javascript(_INSERT.format(source=json.dumps(text))))  # type: ignore[no-untyped-call]
 
 
+def _scrolling(widget: w.Widget) -> w.Box:
+    """Let what is too wide for a narrow window be scrolled, instead of being cut."""
+    widget.layout.flex = "0 0 auto"
+    return w.Box([widget], layout=w.Layout(overflow="auto"))
+
+
 def _told(settings: Settings, before: Settings) -> str:
     """Say in a few words what a step changed."""
     words: list[str] = []
     for name, value in vars(settings).items():
         if value == getattr(before, name) or name == "page":
             continue
-        shown = ", ".join(value) if isinstance(value, tuple) else value
+        word = _WORDS.get(name, name)
         if name == "view":
             words.append(VIEWS[settings.view].title)
+        elif isinstance(value, bool):
+            words.append(word if value else f"not {word}")
         elif value in (None, "", ()):
-            words.append(f"any {_WORDS.get(name, name)}")
+            words.append(f"any {word}")
+        elif name in ("start", "end"):
+            words.append(f"{word} {local(value, zone_of(settings.timezone))}")
+        elif name == "protocol":
+            words.append(f"{word} {value_text(name, value)}")
         else:
-            words.append(f"{_WORDS.get(name, name)} {shown}")
+            words.append(f"{word} {', '.join(value) if isinstance(value, tuple) else value}")
     return plain_text(", ".join(words)) or VIEWS[settings.view].title

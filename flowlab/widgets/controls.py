@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import ipywidgets as w
-import pandas as pd
 
 from flowlab import schema
 from flowlab.asking import MEASURES
 from flowlab.choosing import rules
-from flowlab.errors import FlowlabError, unknown_name
+from flowlab.errors import FlowlabError, UnknownNameError, unknown_name
 from flowlab.matches import match
 from flowlab.tables import Table
 from flowlab.widgets.base import LABEL
+from flowlab.widgets.clocks import local, utc, zone_of, zones
 from flowlab.widgets.settings import Settings
 from flowlab.widgets.views import VIEWS, listed
 from flowlab.wording import plain_text, value_text
@@ -52,7 +51,7 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
         "start": _typed("from", "beginning of what is there"),
         "end": _typed("until", "end of what is there"),
         "timezone": w.Combobox(
-            options=sorted(_zones()), value="UTC", description="time zone",
+            options=sorted(zones()), value="UTC", description="time zone",
             continuous_update=False, style=LABEL, layout=_WIDE,
         ),
         "addr": _typed("address", "10.0.1.10, 192.0.2.0/24, 2001:db8::/32"),
@@ -73,9 +72,13 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
             options=list(table.columns), description="sort by", style=LABEL, layout=_WIDE,
             value="start" if "start" in have else next(iter(table.columns)),
         ),
-        "descending": w.Checkbox(value=False, description="largest first", indent=False),
+        "descending": w.Checkbox(
+            value=False, description="largest first", indent=False, layout=_WIDE
+        ),
         "page": _counted("page", 1, 1),
-        "compare": w.Checkbox(value=False, description="beside the period before", indent=False),
+        "compare": w.Checkbox(
+            value=False, description="beside the period before", indent=False, layout=_WIDE
+        ),
     }  # fmt: skip
     if groups:
         made["by"] = w.Dropdown(
@@ -141,10 +144,10 @@ def read(
     wrong: dict[str, str] = {}
     readers: dict[str, Callable[[Any], Any]] = {
         "timezone": lambda text: zone_of(text).key,
-        "start": lambda text: _utc(text, zone_of(made.get("timezone", "UTC"))),
-        "end": lambda text: _utc(text, zone_of(made.get("timezone", "UTC"))),
-        "addr": lambda text: _checked("addr", text),
-        "port": lambda text: _checked("port", text),
+        "start": lambda text: utc(text, zone_of(made.get("timezone", "UTC"))),
+        "end": lambda text: utc(text, zone_of(made.get("timezone", "UTC"))),
+        "addr": _address,
+        "port": _port,
         "interface_id": lambda text: _among("interface_id", text, values),
         "subnet_id": lambda text: _among("subnet_id", text, values),
         "owner": lambda text: _among("owner", text, values),
@@ -159,7 +162,8 @@ def read(
             value = controls[name].value
             made[name] = readers[name](value) if name in readers else value
         except FlowlabError as problem:
-            wrong[name] = " ".join(filter(None, (problem.what, problem.fix)))
+            fix = problem.fix[:1].upper() + problem.fix[1:]
+            wrong[name] = " ".join(filter(None, (problem.what, fix)))
     if made.get("start") and made.get("end") and made["start"] >= made["end"]:
         wrong["end"] = "the period ends before it begins."
     return Settings(**made), wrong
@@ -194,7 +198,7 @@ def write(controls: Mapping[str, w.Widget], settings: Settings) -> None:
 def _shown(name: str, value: Any, zone: ZoneInfo) -> Any:
     """Give a value of the settings as its control has it."""
     if name in ("start", "end"):
-        return local(_utc(value or "", ZoneInfo("UTC")), zone)
+        return local(utc(value or "", ZoneInfo("UTC")), zone)
     if name in ("interface_id", "subnet_id", "owner"):
         return ", ".join(map(plain_text, value))
     if name in ("action", "flow_direction", "protocol"):
@@ -217,56 +221,19 @@ def _check_fits(name: str, control: w.Widget, value: Any) -> None:
             )
 
 
-@functools.cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())  # which reads the whole database, each time
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """Find a time zone by its name.
-
-    Raises
-    ------
-    UnknownNameError
-        There is none; the nearest are offered.
-    """
-    if name not in _zones():
-        raise unknown_name("the time zone", name, _zones())
-    return ZoneInfo(name)
-
-
-def local(moment: str | None, zone: ZoneInfo) -> str:
-    """Write a moment of the settings, which is in UTC, as a person in a zone does."""
-    return "" if moment is None else there(pd.Timestamp(moment, tz="UTC"), zone)
-
-
-def there(moment: pd.Timestamp, zone: ZoneInfo) -> str:
-    """Write a moment on the clock of a zone."""
-    local = moment.tz_convert(zone)
-    text = local.strftime("%Y-%m-%d %H:%M:%S")
-    try:
-        local.tz_localize(None).tz_localize(zone)
-    except ValueError:  # an hour that comes twice, when summer ends
-        text += local.strftime("%z")
-    return text
-
-
-def _utc(text: str, zone: ZoneInfo) -> str | None:
-    if not text.strip():
-        return None
-    try:
-        moment = pd.Timestamp(text.strip())
-        moment = moment if moment.tz else moment.tz_localize(zone)
-        return moment.tz_convert("UTC").strftime("%Y-%m-%d %H:%M:%S")
-    except (ValueError, TypeError, OverflowError, NotImplementedError) as problem:  # "nan", "-1"
-        raise FlowlabError(
-            f"{text[:60]!r} is no time.", fix='Write it like "2026-11-02 08:00".'
-        ) from problem
-
-
-def _checked(name: str, text: str) -> str:
+def _address(text: str) -> str:
     if words := listed(text):
-        match(name, words)
+        match("addr", words)
+    return text.strip()
+
+
+def _port(text: str) -> str:
+    try:
+        if words := listed(text):
+            match("port", words)
+    except FlowlabError as problem:  # its words are those of a call
+        what = problem.what.removeprefix("srcport: ")
+        raise FlowlabError(what, fix='Write it like "443, 8000-8999".') from problem
     return text.strip()
 
 
@@ -279,5 +246,6 @@ def _among(name: str, text: str, values: Mapping[str, Sequence[Any]]) -> tuple[s
     for one in chosen:
         if one not in known:
             label = name if name == "owner" else schema.BY_COLUMN[name].name
-            raise unknown_name(f"no record here has the {label}", one, known)
+            offered = unknown_name(label, one, known)
+            raise UnknownNameError(f"no record here has the {label} {one!r}.", fix=offered.fix)
     return tuple(known[one] for one in chosen)

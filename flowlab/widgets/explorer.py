@@ -171,13 +171,19 @@ class Explorer(Panel):
         return self._steps(self._settings)
 
     def _steps(self, settings: Settings) -> Sequence[Step | Call]:
-        view = VIEWS[settings.view]
+        before = self._before(settings)
+        if before is None:
+            return VIEWS[settings.view].steps(settings)
+        start, end = map(_text, before)
+        return VIEWS[settings.view].steps(settings, {"start": start, "end": end})
+
+    def _before(self, settings: Settings) -> Period | None:
+        """Give the period that stands beside the one that is shown, if any does."""
         span = self._period(settings)
-        if not settings.compare or not view.comparable or span is None:
-            return view.steps(settings)
+        if not settings.compare or not VIEWS[settings.view].comparable or span is None:
+            return None
         start, end = span
-        before = {"start": _text(start - (end - start)), "end": _text(start)}
-        return view.steps(settings, before)
+        return start - (end - start), start
 
     def _period(self, settings: Settings) -> Period | None:
         if self._whole is None:
@@ -227,6 +233,7 @@ class Explorer(Panel):
             answer=(answer.head(settings.n) if more else answer).copy(),  # ours stays as it is
             volume=self._ask_over_time(settings, chosen),
             period=self._period(settings),
+            before=self._before(settings),
             read=self._read,
             matching=matching,
             counted=records_there,

@@ -24,6 +24,8 @@ class Counts(NamedTuple):
         Their bytes, as recorded at each ENI; None where the format has none.
     period : str
         In the display's time zone; "" where the records have no time.
+    before : str
+        The period that stands beside it; "" if none does.
     """
 
     read: int
@@ -32,6 +34,7 @@ class Counts(NamedTuple):
     size: int | None
     period: str
     timezone: str
+    before: str = ""
 
 
 def written(counts: Counts, ledger: Ledger | None, cut: str) -> str:
@@ -49,6 +52,8 @@ def written(counts: Counts, ledger: Ledger | None, cut: str) -> str:
     if counts.size is not None:
         parts.append(amount_text(counts.size, "B"))
     parts.append(f"{counts.period} {counts.timezone}" if counts.period else "no time")
+    if counts.before:
+        parts.append(f"beside {counts.before}")
     parts.append(f"{counts.matching - counts.shown:,} set aside by rules")
     parts += _reading(ledger)
     if cut:

@@ -13,9 +13,9 @@ import pandas as pd
 from flowlab import plots
 from flowlab.ledger import Ledger
 from flowlab.pictures import table_html
-from flowlab.widgets import controls as panel
 from flowlab.widgets.arranging import Frame
 from flowlab.widgets.charts import Chart
+from flowlab.widgets.clocks import there, zone_of
 from flowlab.widgets.periods import PeriodSlider
 from flowlab.widgets.ribbon import Counts, written
 from flowlab.widgets.rows import Rows
@@ -24,6 +24,7 @@ from flowlab.widgets.views import PAGE, VIEWS
 from flowlab.wording import MEASURES
 
 Period = tuple[pd.Timestamp, pd.Timestamp]
+_SPAN = ("first_start", "last_end")  # of a row; they do not name it
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Shown:
         Traffic over the whole time; why there is none; None where records have no time.
     period : tuple of Timestamp, or None
         Of the records shown. [UTC] None where they have no time.
+    before : tuple of Timestamp, or None
+        The period before, where it stands beside. [UTC]
     read, matching, counted : int
         Records there are; that period and filters select; that no rule sets aside of them.
     size : int or None
@@ -53,6 +56,7 @@ class Shown:
     answer: pd.DataFrame
     volume: pd.DataFrame | str | None
     period: Period | None
+    before: Period | None
     read: int
     matching: int
     counted: int
@@ -91,9 +95,9 @@ class Screen:
         dragged: Callable[[pd.Timestamp, pd.Timestamp], None],
         drill: Callable[[int], None],
     ) -> None:
-        self._controls, self._ledger = controls, ledger
-        self.over_time = Chart((9.6, 2.5), dragged=dragged)
-        self.chart = Chart((9.6, 3.6), clicked=drill)
+        self._controls, self._ledger, self._whole = controls, ledger, whole
+        self.over_time = Chart((8.4, 2.5), dragged=dragged)
+        self.chart = Chart((8.4, 3.6), clicked=drill)
         self.rows = Rows(drill)
         self.slider = None
         if whole is not None and not self.over_time.is_live:
@@ -118,28 +122,30 @@ class Screen:
             draw = view.draw
             kind = "bars" if view.is_ranking and len(answer) else ""
             self.chart.draw(lambda ax: draw(answer, settings, ax), kind)
-            keys = [c for c in answer.columns if c not in MEASURES]
+            keys = [c for c in answer.columns if c not in (*MEASURES, *_SPAN)]
             leads = bool(len(answer)) and bool(view.leads_to(row_of(answer, 0), settings))
-            self.rows.show(answer.head(PAGE), keys, leads)
+            self.rows.show(_local(answer.head(PAGE), settings), keys, leads)
             self.frame.show_rows()
         else:
             self._controls["page"].max = shown.pages
-            self.frame.show_table(table_html(answer))
+            self.frame.show_table(table_html(_local(answer, settings)))
         self.frame.say_ribbon(written(self._counts(shown), self._ledger, _cut(shown)))
         self.frame.say_call(shown.call)
         if self.slider is not None and shown.period is not None:
-            self.slider.show(*shown.period, panel.zone_of(settings.timezone))
+            self.slider.show(*shown.period, zone_of(settings.timezone))
         self._shown = shown
 
     def static(self) -> str:
         """Give the view as pictures and table, in HTML that needs no widget."""
         if self._shown is None:
             return ""
-        view = VIEWS[self._shown.settings.view]
+        settings = self._shown.settings
+        view = VIEWS[settings.view]
         charts = [self.over_time, *([self.chart] if view.draw is not None else [])]
         parts = [self.frame.ribbon.value, f"<h4>{html.escape(view.title)}</h4>"]
         parts += [chart.picture() for chart in charts]
-        parts += [table_html(self._shown.answer), f"<pre>{html.escape(self._shown.call)}</pre>"]
+        table = table_html(_local(self._shown.answer, settings))
+        parts += [table, f"<pre>{html.escape(self._shown.call)}</pre>"]
         return "".join(parts)
 
     def _draw_over_time(self, shown: Shown) -> None:
@@ -157,16 +163,31 @@ class Screen:
         self._drawn = drawn
 
     def _counts(self, shown: Shown) -> Counts:
-        zone = panel.zone_of(shown.settings.timezone)
-        ends = [] if shown.period is None else [panel.there(t, zone) for t in shown.period]
+        zone = zone_of(shown.settings.timezone)
+        period, before = (
+            " to ".join(there(t, zone) for t in ends or ()) for ends in (shown.period, shown.before)
+        )
+        if shown.before is not None and self._whole is not None:
+            first = self._whole[0]
+            if shown.before[1] <= first:
+                before += ", of which there are no records"
+            elif shown.before[0] < first:
+                before += ", which begins before the first record"
         return Counts(
-            shown.read, shown.matching, shown.counted, shown.size, " to ".join(ends), zone.key
+            shown.read, shown.matching, shown.counted, shown.size, period, zone.key, before
         )
 
 
 def row_of(answer: pd.DataFrame, number: int) -> dict[str, Any]:
     """Give a row of an answer by the names of its columns."""
     return {str(name): value for name, value in answer.iloc[number].items()}
+
+
+def _local(answer: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Write the moments of an answer on the clock that was chosen, with its distance from UTC."""
+    zone = zone_of(settings.timezone)
+    times = answer.select_dtypes("datetimetz").columns
+    return answer.assign(**{name: answer[name].dt.tz_convert(zone) for name in times})
 
 
 def _paint(ax: Any, volume: pd.DataFrame, shown: Shown) -> None:

@@ -134,7 +134,8 @@ def _to_address(row: Mapping[str, Any], _: Settings) -> dict[str, Any]:
 
 def _to_pair(row: Mapping[str, Any], _: Settings) -> dict[str, Any]:
     found = _known({"addr": row["addr_a"], "port": row["port_a"]})
-    return {name: str(value) for name, value in found.items()} | {"view": "records"}
+    told = {name: str(value) for name, value in found.items()}
+    return told | _known({"protocol": row["protocol"]}) | {"view": "records"}
 
 
 def _to_group(row: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
@@ -196,7 +197,7 @@ VIEWS: dict[str, View] = {
     "verdicts": View(
         "Accepted, rejected",
         "breakdown",
-        lambda settings: {**_ranking(settings), "by": _with_action(settings.by)},
+        lambda settings: {"by": _with_action(settings.by), **_ranking(settings)},
         _drawn(),
         _to_action,
         ("action",),

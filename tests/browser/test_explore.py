@@ -152,6 +152,30 @@ def test_a_bar_leads_on_and_an_interrupt_stops_what_a_click_began(explorer, wind
     expect(explorer.panel.get_by_role("alert")).to_have_count(0)
 
 
+def test_records_take_the_place_of_a_chart_and_nothing_is_cut(explorer, window):
+    explorer.wait_for("97,029 of 97,029 records")
+    charts = explorer.panel.locator(".jupyter-matplotlib:visible")
+    expect(charts).to_have_count(2, timeout=SLOW)
+    for view, number in (("Records", 1), ("Services", 2), ("Records", 1), ("Top talkers", 2)):
+        explorer.panel.get_by_role("button", name=view, exact=True).click()
+        expect(charts).to_have_count(number, timeout=SLOW)
+    # The width of a small screen, the folders beside it folded away; and with them, in which
+    # what does not fit is scrolled.
+    window.page.set_viewport_size({"width": 1024, "height": 1800})
+    for folded in (True, False):
+        if folded:
+            window.page.evaluate(
+                "window.jupyterapp.commands.execute('application:toggle-left-area').then(() => null)"
+            )
+        for at in range(2):
+            wide, place, scrolled = charts.nth(at).evaluate(
+                "e => [e.scrollWidth, e.parentElement.clientWidth,"
+                " getComputedStyle(e.parentElement).overflowX]"
+            )
+            assert scrolled == "auto"
+            assert not folded or wide <= place
+
+
 def test_the_view_is_kept_with_the_notebook(explorer):
     kept = explorer.panel.locator("details.flowlab-static")
     expect(kept).to_have_count(1)

@@ -92,21 +92,33 @@ def test_another_zone_shows_other_times_and_selects_the_same(flows):
     assert ex.controls["start"].value == "2026-03-02 09:00:00"
 
 
+@pytest.mark.parametrize("text", ["2026-10-25 02:30", "2026-03-29 02:30"])
+def test_a_time_at_which_the_clock_was_changed_is_asked_for_more(made, text):
+    controls, values = made
+    set_to(controls, timezone="Europe/Berlin", start=text)
+    _, wrong = panel.read(controls, values)
+    assert "twice, or not at all" in wrong["start"] and f"{text}+01:00" in wrong["start"]
+
+
 # ------------------------------------------------------------------ what is mistyped
 MISTYPED = [
     ("start", "noon", "'noon' is no time"), ("start", "2026-13-01", "is no time"),
     ("start", "nan", "is no time"), ("start", "NaT", "is no time"), ("start", "-1", "is no time"),
     ("start", "99999-01-01", "is no time"), ("end", "2026-03-02 25:00", "is no time"),
     ("timezone", "Mars/Olympus", "the time zone 'Mars/Olympus' is not known"),
-    ("timezone", "Europe/Berlinn", "did you mean Europe/Berlin"), ("timezone", "", "is not known"),
+    # pandas alone would take them for today's, and for a day in March or in February.
+    ("start", "13:00", "'13:00' is no time"), ("end", "now", "is no time"), ("start", "03/02/2026", "is no time"),
+    ("timezone", "berlin", "Did you mean Europe/Berlin"),
+    ("timezone", "Europe/Berlinn", "Did you mean Europe/Berlin"), ("timezone", "", "is not known"),
     ("addr", "10.0.0", "neither an address nor a CIDR"),
-    ("addr", "10.0.0.1/8", 'write "10.0.0.0/8" for the network'),
+    ("addr", "10.0.0.1/8", 'Write "10.0.0.0/8" for the network'),
     ("addr", "10.0.0.1, 2001:db8::/129", "neither an address nor a CIDR"),
     ("addr", "10.0.0.256", "neither an address nor a CIDR"), ("addr", "fe80::1%eth0", "neither"),
     ("addr", "!" * 9000, "neither an address nor a CIDR"),
-    ("port", "https", "neither a number nor a range"), ("port", "70000", "not between 0 and 65535"),
+    ("port", "https", "'https' is neither a number nor a range. Write it like \"443"), ("port", "70000", "not between 0 and 65535"),
     ("port", "90-80", "ends before it begins"), ("port", "-1", "neither a number nor a range"),
-    ("interface_id", "eni-nobody", "'eni-nobody' is not known"), ("subnet_id", "subnet-0", "subnet-id 'subnet-0'"),
+    ("interface_id", "eni-nobody", "no record here has the interface-id 'eni-nobody'. "),
+    ("subnet_id", "subnet-0", "subnet-id 'subnet-0'"),
 ]  # fmt: skip
 
 

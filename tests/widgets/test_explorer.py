@@ -253,7 +253,7 @@ class Walk:
 
     def drill(self):
         lines = self.ex._screen.rows.box.children[1:]
-        if self.ex._screen.rows.box in self.ex._screen.frame._view.children and lines:
+        if self.ex._screen.rows.box.layout.display != "none" and lines:
             button = self.draw.choice(lines).children[0]
             self.told.append(f"click on {button.description}")
             if not button.disabled:
@@ -405,6 +405,73 @@ def test_the_period_before_stands_beside(ex, flows):
     ]
     ends = before[["srcaddr", "dstaddr"]].eq(first["addr"])
     assert first["flow_records_before"] == int(ends["srcaddr"].sum() + ends["dstaddr"].sum())
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ("", "of which there are no records"),
+        ("2026-03-02 10:00", "which begins before the first record"),
+        ("2026-03-02 20:00", ""),
+    ],
+)
+def test_the_ribbon_says_which_period_stands_beside_and_whether_it_has_records(ex, start, said):
+    ex.controls["start"].value = start
+    ex.controls["timezone"].value = "Europe/Berlin"
+    assert "beside" not in words(ex._screen.frame.ribbon.value)
+    ex.controls["compare"].value = True
+    ribbon = words(ex._screen.frame.ribbon.value)
+    told = re.search("beside (.{19}) to (.{19})(?:, ([^·]*))? ·", ribbon)
+    assert said == (told[3] or "")
+    for moment in told[1], told[2]:
+        there = pd.Timestamp(moment, tz="Europe/Berlin").tz_convert("UTC")
+        assert f'"{there:%Y-%m-%d %H:%M:%S}"' in ex.call.splitlines()[1]
+    ex.controls["view"].value = "records"
+    assert "beside" not in words(ex._screen.frame.ribbon.value)
+
+
+@pytest.mark.parametrize("view", ["records", "conversations", "week"])
+def test_moments_in_tables_are_on_the_clock_that_was_chosen(ex, everything, view):
+    ex.controls["timezone"].value = "Asia/Kolkata"
+    ex.controls["view"].value = view
+    column = ex.result.select_dtypes("datetimetz").columns[0]
+    moment = ex.result[column].iloc[0]
+    assert str(moment).endswith("+00:00")  # what is kept is UTC
+    there = str(moment.tz_convert("Asia/Kolkata"))
+    rows = [line.children for line in ex._screen.rows._lines[:1]]
+    live = ex._screen.frame._table.value + "".join(b.description + c.value for b, c in rows)
+    assert there in live and there in ex.static()
+
+
+# ------------------------------------------------------------------ where everything stands
+def test_what_is_not_shown_stays_in_the_page(ex):
+    frame = ex._screen.frame
+    parts = frame._view.children
+
+    def seen():
+        return [part for part in parts if part.layout.display != "none"]
+
+    assert ex._screen.rows.box in seen() and frame._table not in seen()
+    ex.controls["view"].value = "records"
+    assert seen() == [frame._table]
+    ex.controls["view"].value = "services"
+    assert len(seen()) == 2 and frame._table not in seen()
+    assert frame._view.children == parts
+
+
+def test_the_trail_says_what_was_chosen_as_the_controls_say_it(ex):
+    ex.controls["timezone"].value = "Europe/Berlin"
+    ex.controls["start"].value = "2026-03-02 13:00"
+    ex.controls["protocol"].value = 6
+    ex.controls["compare"].value = True
+    ex.controls["compare"].value = False
+    assert html.unescape(ex._screen.frame._trail.value).split(" > ")[1:] == [
+        "time zone Europe/Berlin",
+        "from 2026-03-02 13:00:00",
+        "protocol TCP",
+        "beside the period before",
+        "not beside the period before",
+    ]
 
 
 # ------------------------------------------------------------------ drilling, and the way back

@@ -54,6 +54,11 @@ def test_records_without_times_have_no_period():
     assert " · no time · " in words(written(COUNTS._replace(period=""), None, ""))
 
 
+def test_the_period_that_stands_beside_is_told_where_one_does():
+    assert "beside" not in words(written(COUNTS, None, ""))
+    assert " · beside Monday · " in words(written(COUNTS._replace(before="Monday"), None, ""))
+
+
 @pytest.mark.parametrize("hostile", ["<script>x</script>", "<img src=x>", "\u202eevil", "a&b\n"])
 def test_text_in_it_is_text(hostile):
     text = written(COUNTS._replace(period=hostile, timezone=hostile), None, "")

@@ -67,6 +67,11 @@ def test_the_period_before_stands_beside_with_all_its_rows():
         assert "beside" not in text_of(VIEWS[name].steps(Settings(**PERIOD), before))
 
 
+def test_what_to_group_by_comes_before_how_to_rank():
+    text = text_of(VIEWS["verdicts"].steps(Settings(by="protocol")))
+    assert text == 'fl.breakdown(flows, by=["protocol", "action"], rank_by="bytes", n=10)'
+
+
 def test_pages_of_records_follow_each_other():
     text = text_of(VIEWS["records"].steps(Settings(page=3, sort_by="bytes", descending=True)))
     assert text == 'fl.records(flows, sort_by="bytes", descending=True, n=50, offset=150)'
@@ -124,14 +129,16 @@ def test_a_click_on_one_side_leads_to_either_side(flows, by):
 
 def test_a_click_on_a_conversation_leads_to_both_of_its_ends(flows):
     row = {"addr_a": "10.0.1.10", "port_a": 40000, "addr_b": "198.51.100.7", "port_b": 443}
-    changes = VIEWS["conversations"].leads_to(row, Settings())
+    changes = VIEWS["conversations"].leads_to({**row, "protocol": 17}, Settings())
     assert changes["addr"] and changes["port"] and changes["view"] == "records"
+    assert changes["protocol"] == 17
 
 
 _NULLS = {
     "talkers": ({"addr": pd.NA}, {}), "peers": ({"addr": pd.NA}, {}),
     "services": ({"protocol": pd.NA, "port": pd.NA}, {}),
-    "conversations": ({"addr_a": "10.0.0.1", "port_a": pd.NA, "addr_b": pd.NA, "port_b": pd.NA}, {}),
+    "conversations": ({"addr_a": "10.0.0.1", "port_a": pd.NA, "addr_b": pd.NA, "port_b": pd.NA,
+        "protocol": pd.NA}, {}),
     "action": ({"action": pd.NA}, {"by": "action"}),
     "interface_id": ({"interface_id": pd.NA}, {"by": "interface_id"}),
     "srcaddr": ({"srcaddr": pd.NA}, {"by": "srcaddr"}), "dstport": ({"dstport": pd.NA}, {"by": "dstport"}),
