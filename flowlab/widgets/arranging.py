@@ -115,6 +115,12 @@ class Frame:
             ]
         )
 
+        last = next(controls[n] for n in reversed(_COLUMNS[-1]) if n in controls)
+        over_time.stand_between(lambda: last, lambda: controls["view"])
+        chart.stand_between(
+            lambda: controls["view"], lambda: self._rows.first_button() or self._call
+        )
+
     def say_ribbon(self, text: str) -> None:
         """Show what of all records is shown."""
         self.ribbon.value = text

@@ -54,6 +54,7 @@ class Chart:
         self._ax: Axes | None = None
         self._kind = ""
         self._painted: Callable[[Axes], Any] | None = None
+        self._neighbours: dict[str, Callable[[], w.Widget]] = {}
         self.widget = self._live() or w.Image(format="png")
 
     @property
@@ -81,7 +82,13 @@ class Chart:
         canvas.header_visible = canvas.footer_visible = canvas.resizable = False
         canvas.toolbar_visible = False
         canvas.mpl_connect("button_release_event", self._released)
+        # Not when a key goes down: ipympl would then wait for its coming up, and hear of no other.
+        canvas.mpl_connect("key_release_event", self._left)
         return canvas
+
+    def stand_between(self, before: Callable[[], w.Widget], after: Callable[[], w.Widget]) -> None:
+        """Say which widgets the Tab key leads to, back and on: ipympl would let nobody out."""
+        self._neighbours = {"shift+tab": before, "tab": after}
 
     def draw(self, paint: Callable[[Axes], Any], kind: str = "") -> None:
         """Draw anew; the figure stays the same. What fails leaves the last drawing.
@@ -160,7 +167,7 @@ class Chart:
         right = 0.75 + 0.075 * max(names, default=0) if outside else 0.35
         below = 0.35 + 0.19 * (ax.get_xlabel().count("\n") + 1)
         self.figure.subplots_adjust(
-            min(0.5, left / width), below / height, 1 - min(0.3, right / width), 1 - 0.12 / height
+            min(0.5, left / width), below / height, 1 - min(0.45, right / width), 1 - 0.12 / height
         )
 
     def _selected(self, first: float, last: float) -> None:
@@ -168,6 +175,10 @@ class Chart:
             # matplotlib's dates are days since 1970.
             begin, end = pd.to_datetime([first, last], unit="D", utc=True).floor("s")
             self._dragged(begin, end)
+
+    def _left(self, event: Any) -> None:
+        if event.key in self._neighbours:
+            self._neighbours[event.key]().focus()
 
     def _released(self, event: Any) -> None:
         if self._clicked is None or event.inaxes is not self._ax or self._ax is None:

@@ -46,7 +46,8 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
     ]
     made: dict[str, w.Widget] = {
         "view": w.ToggleButtons(
-            options=views, description="view", style={"button_width": "12em"}
+            options=views, description="view", style={"button_width": "12em"},
+            tabbable=False,  # its buttons are; the box around them can be sent to
         ),
         "start": _typed("from", "beginning of what is there"),
         "end": _typed("until", "end of what is there"),

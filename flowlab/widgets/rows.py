@@ -30,6 +30,7 @@ class Rows:
         self._named, self._titles = w.HTML(layout=self._name), w.HTML()
         self._head = _line(self._named, self._titles)
         self._lines: list[w.HBox] = []
+        self._first: w.Button | None = None
         self.box = w.VBox(layout=w.Layout(overflow="auto"))
 
     def show(self, answer: pd.DataFrame, keys: Sequence[str], leads: bool) -> None:
@@ -58,8 +59,13 @@ class Rows:
             longest = max(longest, len(button.description))
             button.disabled = not leads
             cells.value = _cells(others, [cell_text(c, row[c]) for c in others], "span")
+        self._first = used[0].children[0] if used and leads else None
         self._name.width = f"{max(20, 3 + 0.6 * longest):.0f}em"
         self.box.children = (self._head, *used)
+
+    def first_button(self) -> w.Button | None:
+        """Give the button of the first row, if it leads anywhere."""
+        return self._first
 
     def _line(self, number: int) -> w.HBox:
         button = w.Button(layout=self._name)

@@ -176,6 +176,21 @@ def test_records_take_the_place_of_a_chart_and_nothing_is_cut(explorer, window):
             assert not folded or wide <= place
 
 
+def test_everything_is_reached_by_the_tab_key(explorer, window):
+    explorer.wait_for("97,029 of 97,029 records")
+    explorer.panel.locator(".widget-select-multiple select").focus()
+    reached = explorer.panel.locator(":focus")
+    window.page.keyboard.press("Tab")  # over the first chart
+    expect(reached).to_have_class(re.compile("widget-toggle-buttons"), timeout=SLOW)
+    for _ in range(8):
+        window.page.keyboard.press("Tab")
+    expect(reached).to_have_text("Records")
+    window.page.keyboard.press("Tab")  # over the second
+    expect(reached).to_have_text(explorer.rows().first.inner_text(), timeout=SLOW)
+    window.page.keyboard.press("Enter")
+    expect(explorer.call).to_have_value(re.compile("addr="), timeout=SLOW)
+
+
 def test_the_view_is_kept_with_the_notebook(explorer):
     kept = explorer.panel.locator("details.flowlab-static")
     expect(kept).to_have_count(1)

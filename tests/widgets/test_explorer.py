@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from ipywidgets.widgets.widget import _instances
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import KeyEvent
 from matplotlib.widgets import SpanSelector
 from pandas.testing import assert_frame_equal
 
@@ -457,6 +458,26 @@ def test_what_is_not_shown_stays_in_the_page(ex):
     ex.controls["view"].value = "services"
     assert len(seen()) == 2 and frame._table not in seen()
     assert frame._view.children == parts
+
+
+@pytest.mark.parametrize(("view", "after"), [("talkers", "first row"), ("week", "call")])
+def test_the_tab_key_leads_out_of_a_chart(ex, monkeypatch, view, after):
+    sent = []
+    monkeypatch.setattr(w.DOMWidget, "focus", lambda self: sent.append(self))
+    ex.controls["view"].value = view
+
+    def press(chart, key):
+        KeyEvent("key_release_event", chart.widget, key)._process()
+
+    press(ex._screen.over_time, "tab")
+    press(ex._screen.over_time, "shift+tab")
+    press(ex._screen.over_time, "a")
+    assert sent == [ex.controls["view"], ex.controls["rules"]]
+    sent.clear()
+    press(ex._screen.chart, "tab")
+    press(ex._screen.chart, "shift+tab")
+    row, call = ex._screen.rows._lines[0].children[0], ex._screen.frame._call
+    assert sent == [row if after == "first row" else call, ex.controls["view"]]
 
 
 def test_the_trail_says_what_was_chosen_as_the_controls_say_it(ex):
