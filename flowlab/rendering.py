@@ -165,7 +165,7 @@ def render_notebook(
     ------
     FlowlabError
         A cell failed (it is named), the file could not be written, or it would have held an
-        access key, a token, or the path of a home folder.
+        access key, a token, the path of a home folder, or the user or host name of this machine.
     MissingExtraError
         nbclient, ipykernel or nbconvert is not installed; for a PDF, Chromium or pypdf.
 
@@ -206,7 +206,7 @@ def render_notebook(
         )
 
     def refuse(data: bytes) -> None:
-        refuse_leaks(data, kind[1:], machine=False)
+        refuse_leaks(data, kind[1:])
 
     frozen = freezing.freeze(run.notebook, pictures_apart=kind == ".ipynb")
     if kind == ".ipynb":

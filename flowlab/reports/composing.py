@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -203,13 +200,14 @@ def _originals(material: Material) -> tuple[list[str], list[str]]:
     if material.hidden is None:
         return [], []
     from flowlab.reports.fingerprint import names_in
+    from flowlab.reports.own_words import own_words
     from flowlab.tables import as_table
 
     for table in (material.flows, material.before):
         if table is not None:
             material.hidden.values(names_in(as_table(table)))
     pairs = material.hidden.pairs()
-    own = _own_words()
+    own = own_words()
     return [name for name in pairs if _tells(name, own)], list(pairs.values())
 
 
@@ -218,18 +216,3 @@ def _tells(name: str, own: frozenset[str]) -> bool:
     if _PLAIN_WORD.fullmatch(name):
         return len(name) > 3 and name.casefold() not in own
     return bool(_TELLS.fullmatch(name))
-
-
-@cache
-def _own_words() -> frozenset[str]:
-    """All words that flowlab itself may write into a report."""
-    texts = [file.read_text("utf-8") for file in _sources(files("flowlab"))]
-    return frozenset(word.casefold() for text in texts for word in _PLAIN_WORD.findall(text))
-
-
-def _sources(folder: Traversable) -> Iterable[Traversable]:
-    for one in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if one.is_dir():
-            yield from _sources(one)
-        elif one.name.endswith((".py", ".js", ".css")):
-            yield one

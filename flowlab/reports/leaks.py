@@ -11,7 +11,7 @@ import pandas as pd
 
 from flowlab import schema
 from flowlab.errors import FlowlabError, SourceError
-from flowlab.reports.leaks_originals import Originals, folded
+from flowlab.reports.leaks_originals import Originals, looked_into
 from flowlab.reports.leaks_secrets import of_this_machine, of_this_process, secrets_in
 from flowlab.reports.leaks_unpacking import MOST, TooMuch, pieces
 from flowlab.wording import cut_short, plain_text
@@ -88,7 +88,7 @@ def find_leaks(
 
     try:
         for piece in pieces(data, kind):
-            plain = folded(piece.text)
+            plain = looked_into(piece.text)
             for one in wanted.found_in(plain, read=piece.read, joined=piece.joined):
                 add("original", one, piece.where, one)
             for one in ours.found_in(plain, read=piece.read, joined=piece.joined):
@@ -173,9 +173,12 @@ def leak_scan(
     -----
     Looked through are text, attributes, alt texts, comments, scripts, outputs, state of widgets,
     metadata, and what is packed in them eight times over: base64, gzip, deflate, zip, text in
-    PNG, other spellings of addresses, percent-encoding, entities, backslash escapes, UTF-16.
-    10.0.1.1 is not found in 10.0.1.10. Names of letters alone are not looked for in programs and
-    markup. What was drawn as a picture, encrypted, or split on purpose cannot be found.
+    PNG, hexadecimal, other spellings of addresses, percent-encoding, entities, backslash escapes,
+    UTF-16. What looks the same is the same: wide letters, dots that stand apart from theirs, other
+    spaces and dashes, characters that are not seen, colours of a terminal. 10.0.1.1 is not found in
+    10.0.1.10. Names of letters alone are not looked for in programs and markup, short ones not in
+    pixels, and no user or host name that is a word of flowlab's own. What was drawn as a picture,
+    encrypted, or split on purpose cannot be found.
 
     Examples
     --------

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from flowlab.reports.own_words import own_words
+
 _SECRETS = {
     "AWS access key id": r"(?<![0-9A-Za-z])(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?![0-9A-Za-z])",
     # Its 40 characters look like much else: what stands before them tells, or that they stand
@@ -30,7 +32,7 @@ _SECRETS = {
     r"|(?i:X-Amz-Security-Token)[=:]\s*[0-9A-Za-z+/=_%-]{20,}"
     r"|[?&;]Signature=[0-9A-Za-z+/=%]{20,}",
     "signed request": r"(?i:X-Amz-Credential)=[0-9A-Z]{16,}|AWS4-HMAC-SHA256\s+Credential=\S+",
-    "private key": r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----",
+    "private key": r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----",
     "signed token (JWT)": r"(?<![0-9A-Za-z_-])eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}"
     r"\.[0-9A-Za-z_-]{10,}",
     "token of a service": r"(?<![0-9A-Za-z])(?:gh[pousr]_[0-9A-Za-z]{36,}"
@@ -41,8 +43,8 @@ _SECRETS = {
     "password in an address": r"[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"'<>]+:[^\s/@\"'<>]+@[0-9A-Za-z]",
     "password or token": r"(?i:password|passwd|secret|token|api[_-]?key)[\"']?\s*[=:]\s*[\"']"
     r"(?=[^\"'\s]*\d)(?=[^\"'\s]*[A-Za-z])[0-9A-Za-z+/=_.~!@#$%^&*-]{12,}[\"']",
-    "path of a home folder": r"(?<![\w.-])/(?:home|Users)/[^\s/\"'<>:;,)\]}]+"
-    r"|(?<![\w.-])/root/[^\s\"'<>]|(?<!\w)[A-Za-z]:[\\/]+Users[\\/]+[^\s\\/\"'<>:;,)\]}]+",
+    "path of a home folder": r"(?<![\w.-])(?:/mnt/[a-z]|/var|/export)?"
+    r"/(?:home|Users)/[^\s/\"'<>:;,)\]}]+|(?<![\w.-])/root/[^\s\"'<>]|(?<!\w)[A-Za-z]:[\\/]+Users[\\/]+[^\s\\/\"'<>:;,)\]}]+",
 }
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _SECRETS.items()}
 # One of these is in all that a pattern finds: to look for them first takes a tenth of the time.
@@ -105,5 +107,5 @@ def of_this_machine() -> dict[str, str]:
     return {
         name: kind
         for name, kind in known.items()
-        if len(name) >= 3 and name.casefold() not in _EVERYBODY
+        if len(name) >= 3 and name.casefold() not in _EVERYBODY | own_words()
     }

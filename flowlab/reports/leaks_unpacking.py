@@ -15,6 +15,8 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote
 
+from flowlab.reports.leaks_originals import UNSEEN
+
 DEEPEST = 8  # times that something may be within something else
 MOST = 512 * 1024 * 1024  # bytes to look through; more is not unpacked, and said so
 
@@ -30,8 +32,8 @@ _SHORT_ESCAPES = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " ", "v": " ",
 _SOME_TEXT = re.compile(
     rb"[\x20-\x7e]{7}|(?:[\x20-\x7e]|[\xc3-\xf4][\x80-\xbf]+){7}|(?:[\x20-\xff]\x00){6}"
 )
-# Breaks that are not seen: soft hyphen, zero-width space and joiners, word joiner.
-_UNSEEN = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
+_COLOUR = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")  # of a terminal: no part of the word behind it
 _RUN = re.compile(rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]{1,3}){6,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}|(?:\x00[\x20-\x7e]){6,}")
 _COMPRESSED = (b"\x1f\x8b\x08", b"x\x01", b"x^", b"x\x9c", b"x\xda")
@@ -47,6 +49,7 @@ _FOR_EYES = frozenset({
     "alt", "aria-description", "aria-label", "content", "download", "label", "placeholder",
     "summary", "title", "value",
 })  # fmt: skip
+_LEADS = frozenset({"action", "href", "src", "xlink:href"})  # what follows it is shown the address
 
 
 class TooMuch(Exception):
@@ -117,7 +120,7 @@ class Unpacking:
     # ------------------------------------------------------------ text
     def text(self, text: str, where: str, depth: int, read: bool = True) -> Iterator[Piece]:
         """Give a text, and what is written in it in another way."""
-        text = _UNSEEN.sub("", text)
+        text = UNSEEN.sub("", _COLOUR.sub("", text))
         if depth > DEEPEST or not text or not self._new(text):
             return
         if _TAG.search(text):
@@ -151,6 +154,8 @@ class Unpacking:
         yield from self.text("".join(parser.shown), f"{where} > text", depth + 1)
 
     def _base64(self, run: str, where: str, depth: int) -> Iterator[Piece]:
+        if _HEX.fullmatch(run):  # as the state of a widget may have it, too
+            yield from self.data(bytes.fromhex(run), where.replace("base64", "hex"), depth)
         run = "".join(run.split()).rstrip("=").replace("-", "+").replace("_", "/")
         # What stands before it may be of the same letters: then it begins one, two or three later.
         for at in range(4):
@@ -281,6 +286,8 @@ class Unpacking:
         for number, cell in enumerate(cells if isinstance(cells, list) else [cells], 1):
             yield from self._json(cell, f"cell {number}", 0)
         yield from self._json(content, "notebook", 0)
+        # As it is, too: of a name that stands twice in an object, the first one was lost.
+        yield Piece("notebook > source", data.decode("utf-8", "replace"), False)
 
     def _json(self, value: Any, where: str, depth: int) -> Iterator[Piece]:
         if isinstance(value, dict):
@@ -307,12 +314,15 @@ class _Parts(HTMLParser):
         self.parts: list[tuple[str, str, bool]] = []
         self.shown: list[str] = []
         self._raw = ""
+        self._data = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._between(tag)
         self._raw = tag if tag in ("script", "style") else ""
+        self._data = "json" in (dict(attrs).get("type") or "")  # the rows of a table are to be read
         for name, value in attrs:
-            read = name in _FOR_EYES or name.startswith("data-")
+            leads = name in _LEADS and not (value or "").startswith(("#", "data:"))
+            read = leads or name in _FOR_EYES or name.startswith("data-")
             self.parts.append((f"{tag} {name[:40]}", value or "", read))
             if not name.isascii() or len(name) > 20:  # "<10.0.1.5 ..." is a tag to nobody
                 self.parts.append((tag[:40], name, False))
@@ -327,7 +337,7 @@ class _Parts(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._raw:
-            self.parts.append((self._raw, data, False))
+            self.parts.append((self._raw, data, self._data))
         else:
             self.shown.append(data)
 

@@ -17,7 +17,7 @@ import pytest
 from flowlab import cli, kernels, rendering
 from flowlab.errors import FlowlabError, MissingExtraError, UnknownNameError
 from flowlab.parameters import parameter
-from flowlab.reports import printing
+from flowlab.reports import leaks_secrets, printing
 from flowlab.reports.freezing import freeze
 from flowlab.reports.freezing_page import page as page_of
 from flowlab.reports.leaks import LeakError, find_leaks
@@ -253,6 +253,16 @@ def test_a_key_in_an_output_stops_the_export(tmp_path, suffix):
     path = made(tmp_path, "n = 1", "'AKIA' + 'IOSFODNN7' + 'EXAMPLE'")
     with pytest.raises(LeakError, match="AWS access key id AKIA… .20 characters. in"):
         rendering.render_notebook(path, tmp_path / f"out.{suffix}")
+    assert [p.name for p in tmp_path.iterdir()] == ["made.ipynb"]
+
+
+def test_the_user_name_in_an_output_stops_the_export(tmp_path, monkeypatch):
+    monkeypatch.setattr(leaks_secrets.getpass, "getuser", lambda: "mmustermann9")
+    leaks_secrets.of_this_machine.cache_clear()
+    path = made(tmp_path, "n = 1", "'mmuster' + 'mann9'")
+    with pytest.raises(LeakError, match="user name of this machine mmus… .12 characters. in"):
+        rendering.render_notebook(path, tmp_path / "out.html")
+    leaks_secrets.of_this_machine.cache_clear()
     assert [p.name for p in tmp_path.iterdir()] == ["made.ipynb"]
 
 
