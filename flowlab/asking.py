@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from flowlab.dialects import DIALECTS, text_of
 from flowlab.errors import FlowlabError, unknown_name
-from flowlab.tables import FilteredTable, Table, as_table, elsewhere
+from flowlab.tables import Table, as_table, elsewhere, unlayered
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,9 +108,7 @@ def sql(
     table = as_table(flows)
     if dialect is not None and dialect != table.dialect:
         table = elsewhere(table, dialect)
-    query = builder(table, *args, **options).query
-    while isinstance(table, FilteredTable):
-        query, table = table.within(query), table.of
+    table, query = unlayered(table, builder(table, *args, **options).query)
     if hasattr(table, "text"):  # knows the source's own columns
         return str(table.text(query))
     return text_of(query, table.dialect, pretty=True)

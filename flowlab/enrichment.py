@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -21,24 +21,30 @@ from flowlab.enriching.ip_ranges import IpRanges, read_ip_ranges
 from flowlab.enriching.owned import owners_of, read_owners
 from flowlab.enriching.places import Cidrs, places
 from flowlab.enriching.scopes import scopes
-from flowlab.errors import FlowlabError, unknown_name
+from flowlab.errors import unknown_name
+from flowlab.expressing import enriched
+from flowlab.tables import as_table
+
+Flows = TypeVar("Flows")  # a DataFrame, or a table of any engine
 
 
 def enrich(
-    flows: pd.DataFrame,
+    flows: Flows,
     *,
     vpc_cidrs: Cidrs | Mapping[str, Cidrs] | None = None,
     subnet_cidrs: Cidrs | None = None,
     inventory: Any = None,
     ip_ranges: str | Path | Mapping[str, Any] | None = None,
     columns: Iterable[str] | None = None,
-) -> pd.DataFrame:
+) -> Flows:
     """Add columns that say what each record means, and what each claim rests on.
 
     Parameters
     ----------
-    flows : DataFrame (one row per flow record)
-        Uses whatever columns it has; the more fields, the more is known.
+    flows : DataFrame (one row per flow record), Archive, or a table of `athena` or `spark`
+        Uses whatever columns it has; the more fields, the more is known. Records that stay where
+        they are get the columns that a record tells by itself: protocol_name, tcp_flag_names,
+        traffic_path_name, and AWS's word for src_aws_service and dst_aws_service.
     vpc_cidrs : CIDRs, or mapping of a VPC's name or id to its CIDRs, optional
         All CIDRs of your VPC, IPv4 and IPv6; of several VPCs, a mapping. AWS's vpc-id of a
         record's own ENI comes before them.
@@ -50,11 +56,11 @@ def enrich(
     ip_ranges : path or dict, optional
         AWS's ip-ranges.json of about the time of the records.
     columns : iterable of str, optional
-        Columns to add; all by default.
+        Columns to add; by default all, or all that can be made where the records are.
 
     Returns
     -------
-    DataFrame
+    DataFrame, or of a table one that every question accepts
         The same rows in the same order, with the columns of ``fl.fields(derived=True)`` added at
         the end: categories, and Arrow-backed addresses. `flows` is not changed; columns of a
         former call are replaced. What these records cannot tell is there and null, or "unknown".
@@ -62,7 +68,8 @@ def enrich(
     Raises
     ------
     FlowlabError
-        `flows` is no DataFrame; a CIDR, inventory or ip-ranges.json is not what it should be.
+        `flows` holds no records; a CIDR, inventory or ip-ranges.json is not what it should be; a
+        column cannot be made where the records are, or an option counts for none that can.
     UnknownNameError
         A name in `columns` that is not one of them.
 
@@ -80,16 +87,16 @@ def enrich(
     >>> known.loc[known["dstport"] == 3306, "service"].unique().tolist()
     ['mysql']
     """
-    if not isinstance(flows, pd.DataFrame):
-        raise FlowlabError(
-            f"enrich takes a DataFrame, not a {type(flows).__name__}.",
-            fix="pass the flows of flows, ledger = fl.read_flows(...).",
-        )
     names = [derived.column for derived in schema.DERIVED]
     asked = names if columns is None else [columns] if isinstance(columns, str) else list(columns)
     for name in asked:
         if name not in names:
             raise unknown_name("enrich: the column", name, names)
+    if not isinstance(flows, pd.DataFrame):
+        options = {"vpc_cidrs": vpc_cidrs, "subnet_cidrs": subnet_cidrs, "inventory": inventory,
+                   "ip_ranges": ip_ranges}  # fmt: skip
+        given = [name for name, value in options.items() if value is not None]
+        return cast(Flows, enriched(as_table(flows), None if columns is None else asked, given))
     read = Columns(flows)
     known = _Known(
         read,

@@ -69,8 +69,74 @@ class FrameTable:
             return duck.sql(query.sql(dialect=self.dialect)).to_arrow_table()
 
 
-class FilteredTable:
-    """Those records of another table that a condition is true for; every question accepts it.
+class LayeredTable:
+    """The records of another table as a SELECT of them gives them; every question accepts it.
+
+    Parameters
+    ----------
+    table : Table
+    columns : sequence of str
+        What the SELECT gives.
+    words : str
+        What it does, for people.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str], words: str) -> None:
+        self._table, self.columns, self._words = table, columns, words
+        self.dialect = table.dialect
+
+    @property
+    def of(self) -> Table:
+        """The table whose records these are made of."""
+        return self._table
+
+    def run(self, query: exp.Query) -> pa.Table:
+        """Answer a query over the relation "flows"."""
+        return self._table.run(self.within(query))
+
+    def within(self, query: exp.Query) -> exp.Query:
+        """Write the query so that it sees only what this layer gives."""
+        from sqlglot import exp
+
+        written = query.copy()
+        named = [cte.alias for cte in written.find_all(exp.CTE)]
+        name = next(n for n in (f"kept {at}" for at in itertools.count(1)) if n not in named)
+        everything = exp.to_table(f'"{RELATION}"', dialect="duckdb")
+        for asked in list(written.find_all(exp.Table)):
+            if asked.name == RELATION:
+                kept = exp.to_table(f'"{name}"', dialect="duckdb")
+                asked.replace(exp.alias_(kept, asked.alias or RELATION, quoted=True, table=True))
+        these = self._select().from_(everything)
+        written = written.with_(exp.to_identifier(name, quoted=True), these, copy=False)
+        # What a question names itself is made of these records, so they come first.
+        ctes = written.args["with_"].expressions
+        ctes.insert(0, ctes.pop())
+        return written
+
+    def _select(self) -> exp.Select:
+        """Write what is read of the records; the layer puts their name behind it."""
+        raise NotImplementedError
+
+    def elsewhere(self, dialect: str) -> LayeredTable:
+        """Give the same over a table of another engine that has these columns but no records."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{self._table!r}, {self._words}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>"
+
+
+def unlayered(table: Table, query: exp.Query) -> tuple[Table, exp.Query]:
+    """Give the table beneath all layers, and the query as it is asked of that one."""
+    while isinstance(table, LayeredTable):
+        query, table = table.within(query), table.of
+    return table, query
+
+
+class FilteredTable(LayeredTable):
+    """Those records of another table that a condition is true for.
 
     Parameters
     ----------
@@ -84,52 +150,18 @@ class FilteredTable:
     def __init__(
         self, table: Table, condition: exp.Expr | Callable[[Table], exp.Expr], words: str
     ) -> None:
-        self._table, self._written, self._words = table, condition, words
+        super().__init__(table, table.columns, words)
+        self._written = condition
         self._condition = condition(table) if callable(condition) else condition
-        self.dialect = table.dialect
 
-    @property
-    def of(self) -> Table:
-        """The table whose records these are some of."""
-        return self._table
-
-    @property
-    def columns(self) -> Sequence[str]:
-        """Names of the columns."""
-        return self._table.columns
-
-    def run(self, query: exp.Query) -> pa.Table:
-        """Answer a query over the relation "flows"."""
-        return self._table.run(self.within(query))
-
-    def within(self, query: exp.Query) -> exp.Query:
-        """Write the query so that it sees only these records."""
+    def _select(self) -> exp.Select:
         from sqlglot import exp
 
-        written = query.copy()
-        named = [cte.alias for cte in written.find_all(exp.CTE)]
-        name = next(n for n in (f"kept {at}" for at in itertools.count(1)) if n not in named)
-        everything = exp.to_table(f'"{RELATION}"', dialect="duckdb")
-        for asked in list(written.find_all(exp.Table)):
-            if asked.name == RELATION:
-                kept = exp.to_table(f'"{name}"', dialect="duckdb")
-                asked.replace(exp.alias_(kept, asked.alias or RELATION, quoted=True, table=True))
-        these = exp.select("*").from_(everything).where(self._condition.copy())
-        written = written.with_(exp.to_identifier(name, quoted=True), these, copy=False)
-        # What a question names itself is made of these records, so they come first.
-        ctes = written.args["with_"].expressions
-        ctes.insert(0, ctes.pop())
-        return written
+        return exp.select("*").where(self._condition.copy())
 
     def elsewhere(self, dialect: str) -> FilteredTable:
         """Give the same over a table of another engine that has these columns but no records."""
         return FilteredTable(elsewhere(self._table, dialect), self._written, self._words)
-
-    def __repr__(self) -> str:
-        return f"{self._table!r}, {self._words}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>"
 
 
 @dataclass
@@ -146,7 +178,7 @@ class Outline:
 
 def elsewhere(table: Table, dialect: str) -> Table:
     """Give a table of another engine with the same columns, to show a question's text."""
-    if isinstance(table, FilteredTable):
+    if isinstance(table, LayeredTable):
         return table.elsewhere(dialect)
     return Outline(dialect, list(table.columns))
 

@@ -74,7 +74,8 @@ MAY_IMPORT = {
     },
     "waterfalls": {"canvas", "wording"},
     "enriching": {"setup"},  # the owners of addresses, from a saved set-up
-    "enrichment": {"enriching"},
+    "expressing": {"clauses", "enriching", "tables"},
+    "enrichment": {"enriching", "expressing", "tables"},
     "serving": {"asking", "clauses", "enriching", "options", "tables"},
     "changes": {"wording"},
     "differences": {

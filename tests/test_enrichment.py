@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 from lines import IPV6, PING, RDP_REJECTED, SSH_ACCEPTED, read, text
 from pandas.testing import assert_frame_equal
+from sqlglot import exp
 
 import flowlab as fl
 from flowlab import schema
 from flowlab.enrichment import enrich
 from flowlab.errors import FlowlabError, SourceError, UnknownNameError
 from flowlab.setup.inventory import Answer, Inventory, scope_of
+from flowlab.tables import FilteredTable, as_table
 
 NAMES = [derived.column for derived in schema.DERIVED]
 WORDS_FOR_NOTHING = ("scope", "direction", "direction_basis", "initiator_basis")
@@ -103,15 +105,57 @@ def test_peoples_own_frames_mean_the_same():
     flows, _ = read(text(SSH_ACCEPTED, RDP_REJECTED, PING, IPV6))
     own = pd.DataFrame({name: flows[name].astype(object) for name in flows.columns})
     own = own.astype({"srcport": "float64", "dstport": "int64"})
-    pd.testing.assert_frame_equal(
-        enrich(own)[NAMES].astype("str"), enrich(flows)[NAMES].astype("str")
-    )
+    assert_frame_equal(enrich(own)[NAMES].astype("str"), enrich(flows)[NAMES].astype("str"))
     with pytest.raises(FlowlabError, match="the column srcport does not hold"):
         enrich(own.assign(srcport="ssh"))
 
 
+def test_an_archive_gets_the_columns_that_a_record_tells_by_itself(sample, tmp_path):
+    fl.to_parquet(sample, tmp_path / "sample.parquet")
+    archive = fl.open_archive(tmp_path)
+    asked = enrich(archive)
+    made = [name for name in NAMES if name in asked.columns]
+    assert made == ["protocol_name", "tcp_flag_names", "traffic_path_name", "src_aws_service",
+                    "dst_aws_service", "aws_service_basis"]  # fmt: skip
+    assert repr(asked).endswith(f"with {', '.join(made)}")
+    expected = fl.breakdown(enrich(sample), made, n=None)
+    assert_frame_equal(fl.breakdown(asked, made, n=None), expected)
+    few = FilteredTable(as_table(sample[["tcp_flags", "bytes"]]), exp.true(), "all")
+    known = enrich(sample[["tcp_flags", "bytes"]])
+    assert_frame_equal(fl.breakdown(enrich(few), made, n=None), fl.breakdown(known, made, n=None))
+
+
+@pytest.mark.parametrize("value", [0, 1, 2, 16, 18, 63, 128, 255, 256, -1, None])
+def test_every_flag_has_one_name_wherever_it_is_asked(value):
+    flows = pd.DataFrame({"protocol": pd.array([6], "Int32"), "tcp_flags": pd.array([value], "Int32"),
+                          "bytes": [1]})  # fmt: skip
+    there = FilteredTable(as_table(flows), exp.true(), "all")
+    name = fl.breakdown(enrich(there), "tcp_flag_names")["tcp_flag_names"]
+    assert (
+        name.fillna("").tolist()
+        == enrich(flows)["tcp_flag_names"].astype("str").fillna("").tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"columns": ["protocol_name", "scope"]}, r"scope cannot[\s\S]*together say"),
+        ({"columns": "service"}, r"service cannot[\s\S]*5-tuple[\s\S]*fl\.services"),
+        ({"columns": "direction"}, r"direction cannot[\s\S]*flow_direction"),
+        ({"columns": "dst_owner"}, r"dst_owner cannot[\s\S]*set-ups"),
+        ({"vpc_cidrs": "10.0.0.0/8"}, r"vpc_cidrs= cannot"),
+        ({"columns": "servce"}, "did you mean service"),
+    ],
+)
+def test_what_an_engine_cannot_tell_is_refused_by_name(sample, options, said):
+    there = FilteredTable(as_table(sample), exp.true(), "all")
+    with pytest.raises(FlowlabError, match=said):
+        enrich(there, **options)
+
+
 def test_something_that_is_no_frame():
-    with pytest.raises(FlowlabError, match="enrich takes a DataFrame, not a tuple"):
+    with pytest.raises(FlowlabError, match=r"of a tuple[\s\S]*read_flows returns two things"):
         enrich(fl.sample_flows())
 
 

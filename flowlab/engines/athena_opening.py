@@ -12,11 +12,10 @@ from flowlab.engines.athena_table import AthenaTable
 from flowlab.errors import FlowlabError, unknown_name
 from flowlab.options import seconds_of
 from flowlab.sources.aws import Access
-from flowlab.tables import FilteredTable, Table, as_table
+from flowlab.tables import Table, as_table, unlayered
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sqlglot import exp
 
 
 def athena(
@@ -132,9 +131,7 @@ def dry_run(asked: Callable[..., pd.DataFrame], flows: Any, *args: Any, **option
             fix="pass the function itself: fl.dry_run(fl.top_talkers, table, start=..., end=...).",
         )
     table: Table = as_table(flows)
-    query: exp.Query = builder(table, *args, **options).query
-    while isinstance(table, FilteredTable):
-        query, table = table.within(query), table.of
+    table, query = unlayered(table, builder(table, *args, **options).query)
     if not isinstance(table, AthenaTable):
         raise FlowlabError(
             f"a dry run of a {type(flows).__name__} tells nothing: asking it costs nothing.",

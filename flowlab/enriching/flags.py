@@ -9,11 +9,14 @@ from flowlab.enriching.columns import NULL, Columns, category, nothing
 
 TCP = 6
 # SYN and ACK first: together they are one thing, the answer to a SYN.
-_BITS = (
+FLAG_BITS = (
     (2, "SYN"), (16, "ACK"), (1, "FIN"), (4, "RST"), (8, "PSH"), (32, "URG"), (64, "ECE"),
     (128, "CWR"),
 )  # fmt: skip
-_FLAG_WORDS = [" ".join(n for bit, n in _BITS if value & bit) or "none" for value in range(256)]
+NO_FLAGS = "none"
+_FLAG_WORDS = [
+    " ".join(n for bit, n in FLAG_BITS if value & bit) or NO_FLAGS for value in range(256)
+]
 
 # AWS, "Flow log records", traffic-path, as of 2026. Until about 2023 code 6 said "local gateway",
 # and many tools still do; a record does not tell which was meant.

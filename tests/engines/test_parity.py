@@ -172,7 +172,7 @@ class _AthenaText:
 # What the questions need of Trino's functions; the parser takes any other word too.
 _ATHENA_FUNCTIONS = {
     "AND", "OR", "COUNT", "SUM", "MIN", "MAX", "COALESCE", "CAST", "TRY_CAST", "NULLIF", "CASE",
-    "IF", "LEAST", "GREATEST", "BITWISE_AND", "CONTAINS", "UNNEST", "SEQUENCE",
+    "IF", "LEAST", "GREATEST", "BITWISE_AND", "CONTAINS", "UNNEST", "SEQUENCE", "TRIM",
 }  # fmt: skip
 _SQLGLOT_NAMES = {"ARRAY_CONTAINS": "CONTAINS", "GENERATE_SERIES": "SEQUENCE"}
 
@@ -252,9 +252,23 @@ _QUESTIONS = {
     "excluded over time": lambda f: fl.traffic_over_time(
         fl.exclude(f, "dns"), every="1h", by="srcaddr", n=2
     ),
+    "named": lambda f: fl.breakdown(_named(f), _NAMED_COLUMNS[:3], n=None),
+    "services that AWS names": lambda f: fl.breakdown(
+        fl.exclude(_named(_named(f)), "dns"), _NAMED_COLUMNS[3:], n=None
+    ),
     "none": lambda f: fl.breakdown(f, "srcaddr", start="2031-01-01"),
     "no times": lambda f: fl.traffic_over_time(f, start="2031-01-01"),
 }  # fmt: skip
+
+
+_NAMED_COLUMNS = [
+    "protocol_name", "tcp_flag_names", "traffic_path_name", "src_aws_service", "dst_aws_service",
+    "aws_service_basis",
+]  # fmt: skip
+
+
+def _named(f):
+    return fl.enrich(f, columns=_NAMED_COLUMNS)
 
 
 def _own_rules():
