@@ -89,6 +89,11 @@ class Runner:
         FlowlabError
             Athena refuses or fails it, somebody stops it, or it reads more than `most`.
         """
+        run = self.start(sql, expected)
+        return pa.concat_tables(self.rows(run.id)), run
+
+    def start(self, sql: str, expected: int | None = None) -> Run:
+        """Run a query as `run` does, and leave its rows at Athena."""
         asked = self.call("start_query_execution", QueryString=sql, **self.request)
         name = str(asked["QueryExecutionId"])
         try:
@@ -101,13 +106,12 @@ class Runner:
             raise
         self._judge(name, done)
         figures = done.get("Statistics") or {}
-        run = Run(
+        return Run(
             name,
             int(figures.get("DataScannedInBytes", 0)),
             int(figures.get("TotalExecutionTimeInMillis", 0)) / 1000,
             bool((figures.get("ResultReuseInformation") or {}).get("ReusedPreviousResult")),
         )
-        return self._rows(name), run
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """Call Athena; its refusals come back in words."""
@@ -165,17 +169,17 @@ class Runner:
             )
         raise failed(said, doing)
 
-    def _rows(self, name: str) -> pa.Table:
+    def rows(self, name: str) -> Iterator[pa.Table]:
+        """Give the rows of a query that has ended, a thousand at a time; at least one table."""
         columns: list[dict[str, Any]] = []
-        cells: list[list[str | None]] = []
         for number, page in enumerate(self._pages(name)):
             found = page["ResultSet"]
             columns = columns or found["ResultSetMetadata"]["ColumnInfo"]
             rows = found["Rows"][1:] if number == 0 else found["Rows"]  # first the names
-            cells += [[cell.get("VarCharValue") for cell in row["Data"]] for row in rows]
-        turned = list(zip(*cells, strict=True)) or [()] * len(columns)
-        arrays = [_typed(c["Type"], c, v) for c, v in zip(columns, turned, strict=True)]
-        return pa.Table.from_arrays(arrays, names=[c["Name"] for c in columns])
+            cells = [[cell.get("VarCharValue") for cell in row["Data"]] for row in rows]
+            turned = list(zip(*cells, strict=True)) or [()] * len(columns)
+            arrays = [_typed(c["Type"], c, v) for c, v in zip(columns, turned, strict=True)]
+            yield pa.Table.from_arrays(arrays, names=[c["Name"] for c in columns])
 
     def _pages(self, name: str) -> Iterator[Any]:
         more: dict[str, str] = {}

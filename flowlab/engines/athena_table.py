@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import time
@@ -28,7 +28,7 @@ from flowlab.tables import FilteredTable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_KEPT = 100  # answers
+_KEPT, _KEPT_BYTES = 100, 64 * 2**20  # answers, and what they take together
 _LONGEST = 262_144  # text of a query (AWS, "Athena service quotas") [bytes]
 _SETTLED = 86_400  # a period that ended so long ago gets no more records [s]
 
@@ -82,10 +82,38 @@ class AthenaTable:
         self._refuse(plan)
         answer, self.last = self._runner.run(plan.sql, plan.stock.bytes if plan.stock else None)
         if plan.state:
-            self._answers[key] = answer
-            for old in list(self._answers)[:-_KEPT]:
-                del self._answers[old]
+            self._keep(key, answer)
         return answer
+
+    def pages(self, query: exp.Query, rows: int) -> Iterator[pa.Table]:
+        """Answer a query with many rows by one query of Athena's; so many rows are in memory.
+
+        Raises
+        ------
+        FlowlabError
+            As `run`.
+        """
+        import pyarrow as pa
+
+        plan = self._plan(query)
+        self._refuse(plan)
+        self.last = self._runner.start(plan.sql, plan.stock.bytes if plan.stock else None)
+        held: list[pa.Table] = []
+        for part in self._runner.rows(self.last.id):
+            held.append(part)
+            if sum(one.num_rows for one in held) >= rows:
+                yield pa.concat_tables(held)
+                held = []
+        if held:
+            yield pa.concat_tables(held)
+
+    def _keep(self, key: tuple[str, str], answer: pa.Table) -> None:
+        self._answers[key] = answer
+        sizes_of = {name: kept.nbytes for name, kept in self._answers.items()}
+        for old in list(sizes_of):
+            if len(sizes_of) <= _KEPT and sum(sizes_of.values()) <= _KEPT_BYTES:
+                return
+            del self._answers[old], sizes_of[old]
 
     def forget(self) -> None:
         """Forget the answers kept in memory: the next question is asked of Athena again."""
@@ -193,9 +221,10 @@ class AthenaTable:
         return written(query, view, self.dialect, pretty=pretty), times
 
     def _no_period(self, span: Span) -> FlowlabError:
-        lacking = " and ".join(n for n, v in zip(("start", "end"), span, strict=True) if v is None)
+        lacking = [n for n, v in zip(("start", "end"), span, strict=True) if v is None]
         return FlowlabError(
-            f"{self._runner.doing} needs a period: {lacking} is missing.",
+            f"{self._runner.doing} needs a period: {' and '.join(lacking)} "
+            f"{'is' if len(lacking) == 1 else 'are'} missing.",
             "without one Athena would read, and charge for, every file of the table.",
             "pass start= and end= to the question; where it takes none, ask "
             "table.between(start, end) in place of the table.",

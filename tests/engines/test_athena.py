@@ -24,6 +24,7 @@ from flowlab.engines import athena_table
 from flowlab.engines.athena_opening import athena, dry_run
 from flowlab.engines.projection import athena_setup
 from flowlab.errors import FlowlabError, SourceError, UnknownNameError
+from flowlab.exports import paging
 from flowlab.sources.aws import AccessError
 
 PERIOD = {"start": "2026-11-01 23:10", "end": "2026-11-02 00:40"}
@@ -391,6 +392,43 @@ def test_where_objects_may_not_be_listed_only_settled_periods_are_kept(opened, f
         fl.totals(table, **period)
         fl.totals(table, **period)
         assert len(fake.asked("StartQueryExecution")) == runs
+
+
+def test_answers_are_kept_only_as_long_as_they_are_small_together(opened, fake, monkeypatch):
+    table = opened()
+    fl.totals(table, **PERIOD)
+    fl.breakdown(table, "action", **PERIOD)
+    monkeypatch.setattr(athena_table, "_KEPT_BYTES", 2000)
+    fl.records(table, n=200, **PERIOD)  # larger than that by itself
+    assert not table._answers
+    fl.totals(table, **PERIOD)
+    fl.totals(table, **PERIOD)
+    assert len(fake.asked("StartQueryExecution")) == 4
+
+
+def test_an_export_is_one_query_however_many_pages_it_has(opened, fake, frame, monkeypatch):
+    monkeypatch.setattr(paging, "PAGE", 50)
+    monkeypatch.setattr(running, "_PAGE", 20)
+    left = fl.exclude(opened(), "ntp")
+    got = list(fl.to_ecs(left, **PERIOD))
+    assert len(got) > 100 and len(fake.asked("StartQueryExecution")) == 1
+    starts = [document["event"]["start"] for document in got]
+    assert starts == sorted(starts)
+    expected = [*fl.to_ecs(fl.exclude(frame, "ntp"), **PERIOD)]
+    assert sorted(map(_plain, got)) == sorted(map(_plain, expected))
+
+
+def _plain(document):
+    """A document without the partition columns, which files do not have."""
+    return repr({name: part for name, part in document.items() if name != "flowlab"})
+
+
+def test_an_export_needs_a_period_and_holds_to_the_limit_too(opened, fake):
+    with pytest.raises(FlowlabError, match=r"needs a period: start and end are missing"):
+        list(fl.to_ecs(opened()))
+    with pytest.raises(FlowlabError, match="max_bytes is 10"):
+        list(fl.to_ocsf(opened(max_bytes=10), **PERIOD))
+    assert not fake.asked("StartQueryExecution")
 
 
 def test_athena_may_be_told_to_reuse_its_own_results(opened, fake):
