@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -62,11 +63,14 @@ def spark(folder: str) -> Prepared:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("OFF")
     session.range(1).count()
+    started = _cpu_of(session.sparkContext._gateway.proc.pid)
     work, describe = _asked(lambda: opened(session, folder), {"start": time.perf_counter() - began})
 
     def describe_and_stop(done: Any) -> Answer:
         answer = describe(done)
-        answer["notes"]["java peak MB"] = _peak_of(session.sparkContext._gateway.proc.pid) / 1e6
+        java = session.sparkContext._gateway.proc.pid
+        answer["notes"]["java peak MB"] = _peak_of(java) / 1e6
+        answer["notes"]["java CPU s"] = _cpu_of(java) - started
         session.stop()
         return answer
 
@@ -78,6 +82,16 @@ def _peak_of(process: int) -> int:
     status = Path(f"/proc/{process}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+def _cpu_of(process: int) -> float:
+    """CPU time that a process has used, in s; 0 where /proc does not tell."""
+    stat = Path(f"/proc/{process}/stat")
+    if not stat.exists():
+        return 0.0
+    # After the name, which may hold anything: user and system time are the 12th and 13th.
+    user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _asked(source: Callable[[], Any], notes: dict[str, float]) -> Prepared:

@@ -43,6 +43,10 @@ _WHY: dict[Any, tuple[str, str]] = {
         "nothing listens there, the name is wrong, or a proxy or firewall cuts the line.",
         "check host and port of to= with curl.",
     ),
+    "unsigned": (
+        "there are no AWS credentials any more to sign requests with.",
+        "sign in again: aws sso login, or new keys; profile= picks one of several.",
+    ),
     "tls": (
         (
             "its certificate is not signed by an authority known here, is for another name, or has "
@@ -57,11 +61,17 @@ _WHY: dict[Any, tuple[str, str]] = {
 
 
 def status_of(problem: Any) -> Any:
-    """Give the status of a client's error: HTTP's, "N/A" or "TIMEOUT"; "tls" never passes."""
+    """Give the status of a client's error: HTTP's, "N/A" or "TIMEOUT".
+
+    "tls" and "unsigned" are ours: the client takes both for a broken line, and neither passes.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
     from opensearchpy import SSLError
 
     if isinstance(problem, SSLError):
         return "tls"
+    if isinstance(getattr(problem, "info", None), BotoCoreError | ClientError):
+        return "unsigned"
     return getattr(problem, "status_code", None)
 
 
@@ -82,7 +92,10 @@ def explain(problem: Any, doing: str, attempts: int = 1) -> FlowlabError:
     return FlowlabError(f"{doing}: {said}{tried}" + (f": {detail}" if detail else "."), why, fix)
 
 
-_NAMES = {"N/A": "no connection", "TIMEOUT": "no answer in time", "tls": "no secure connection"}
+_NAMES = {
+    "N/A": "no connection", "TIMEOUT": "no answer in time", "tls": "no secure connection",
+    "unsigned": "the request could not be signed",
+}  # fmt: skip
 
 
 def _detail(problem: Any) -> str:

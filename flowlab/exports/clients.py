@@ -146,6 +146,8 @@ def _signer(service: str, region: str, profile: str | None) -> Any:
 
     try:
         credentials = boto3.Session(profile_name=profile).get_credentials()
+        if credentials is not None:
+            credentials.get_frozen_credentials()  # an expired sign-in shows here, before any record
     except Exception as problem:  # noqa: BLE001 (botocore's own, all of them explained)
         raise explain(problem, "looking for AWS credentials", profile) from None
     if credentials is None:

@@ -8,6 +8,8 @@ import socket
 
 import boto3
 import pytest
+from botocore.credentials import Credentials
+from botocore.exceptions import UnauthorizedSSOTokenError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -221,6 +223,29 @@ def test_requests_to_aws_are_signed(flows, serve, nobody, service):
         assert SECRET not in str(headers)
         assert "X-Amz-Content-SHA256" in headers
     assert SECRET not in repr(got)
+
+
+def test_a_sign_in_that_expires_on_the_way_is_told_and_not_waited_for(flows, serve, nobody):
+    class Expiring:
+        signed = 0
+
+        def get_frozen_credentials(self):
+            self.signed += 1
+            if self.signed > 2:
+                raise UnauthorizedSSOTokenError()
+            return Credentials("AKIAIOSFODNN7EXAMPLE", SECRET)
+
+    expiring = Expiring()
+    nobody.setattr(boto3.Session, "get_credentials", lambda self: expiring)
+    nobody.setattr(clients, "aws_service", lambda host: ("es", "eu-west-1"))
+    nobody.setattr(sending, "pause", lambda seconds: pytest.fail("waited"))
+    with pytest.raises(FlowlabError, match=r"could not be signed[\s\S]*aws sso login"):
+        go(flows, serve())
+    expiring.signed = 10
+    server = serve()
+    with pytest.raises(FlowlabError, match=r"looking for AWS credentials[\s\S]*aws sso login"):
+        go(flows, server)
+    assert not server.requests
 
 
 def test_aws_without_credentials_or_profile(flows, nobody):
