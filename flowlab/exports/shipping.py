@@ -102,8 +102,9 @@ def ship(
         It stopped before the end: the server refuses us, is unreachable or stays busy, or you
         stopped it. Its ``shipment`` is the account until then.
     FlowlabError
-        A wrong address or index name, no such index, or one that has fields with types that these
-        documents do not fit; `refused` is there already. Nothing was sent.
+        A wrong address or index name, no such index, one that has fields with types that these
+        documents do not fit, or one without types that would store addresses as text; `refused` is
+        there already. Nothing was sent.
     MissingExtraError
         opensearch-py is not installed.
 
@@ -225,6 +226,14 @@ def _prepare(sender: Sender, client: Any, shipment: Shipment, create: bool) -> N
             f"index {index} has fields of other types: {'; '.join(wrong[:5])}{more}.",
             "it was made by another tool, or by documents before there was a template.",
             'ship to an index of another name, or re-index it; schema="raw" has other fields.',
+        )
+    if guessed := templates.untyped(there, schema):
+        raise FlowlabError(
+            f"index {index} has no type for {', '.join(guessed[:5])}.",
+            "it was made without the template; the server would store addresses as text, in which "
+            "no network can be searched.",
+            "delete it if it is empty and pass create=True, ship to an index of another name, or "
+            "put plan.template['template']['mappings'] of a dry_run to its _mapping.",
         )
 
 

@@ -11,6 +11,8 @@ from flowlab.exports import documents, ecs, raw
 from flowlab.exports.documents import Target
 
 SCHEMAS = ("ecs", "raw")
+# A server guesses numbers and times right, but takes an address for text.
+_ADDRESSES = {"ecs": ("source.ip", "destination.ip", "related.ip"), "raw": ("srcaddr", "dstaddr")}
 _LONGEST_NAME = 255  # bytes
 _FORBIDDEN = re.compile(r'[A-Z\\/*?"<>| ,#:\s]')
 
@@ -100,6 +102,27 @@ def conflicts(answer: Mapping[str, Any], schema: str) -> list[str]:
             has = there.get(path)
             if has and has != want and has not in _ALIKE.get(want, ()):
                 found.append(f"{path} is {has}, not {want}" + (f" ({name})" * (len(answer) > 1)))
+    return found
+
+
+def untyped(answer: Mapping[str, Any], schema: str) -> list[str]:
+    """Name the addresses for which an index has no type, so that the server would guess text.
+
+    Parameters
+    ----------
+    answer : mapping
+        As for `conflicts`. An index with dynamic templates of its own, or which takes no field
+        that it does not know, guesses nothing.
+    schema : str
+    """
+    found = []
+    for name, held in answer.items():
+        mappings = held.get("mappings", {})
+        guesses = str(mappings.get("dynamic", True)).lower() == "true"
+        if guesses and not mappings.get("dynamic_templates"):
+            there = dict(_flat(mappings.get("properties", {})))
+            lacking = [path for path in _ADDRESSES[schema] if path not in there]
+            found += [path + f" ({name})" * (len(answer) > 1) for path in lacking]
     return found
 
 

@@ -290,10 +290,33 @@ def test_an_index_with_other_types_is_refused_before_anything_is_sent(flows, ser
 
 def test_an_index_that_fits_is_left_as_it_is(flows, serve):
     server = serve()
-    server.indices["flow-logs"] = {"properties": {"tags": {"type": "keyword"}}}
+    address = {"properties": {"ip": {"type": "ip"}}}
+    ends = dict.fromkeys(("source", "destination", "related"), address)
+    server.indices["flow-logs"] = {"properties": {"tags": {"type": "keyword"}, **ends}}
     go(flows, server)
     assert server.templates == {}
     assert len(server.docs) == N
+
+
+@pytest.mark.parametrize(
+    ("mappings", "lacking"),
+    [
+        ({}, "source.ip, destination.ip, related.ip"),
+        ({"dynamic": "true", "properties": {"source": {"properties": {"ip": {"type": "ip"}}}}},
+         "destination.ip, related.ip"),
+        ({"dynamic": "false"}, ""),
+        ({"dynamic_templates": [{"ips": {"path_match": "*.ip", "mapping": {"type": "ip"}}}]}, ""),
+    ],
+)  # fmt: skip
+def test_an_index_that_would_store_addresses_as_text_is_refused(flows, serve, mappings, lacking):
+    server = serve()
+    server.indices["flow-logs"] = mappings
+    if not lacking:
+        assert go(flows, server).shipped == N
+        return
+    with pytest.raises(FlowlabError, match=rf"no type for {lacking}[\s\S]*create=True"):
+        go(flows, server)
+    assert server.docs == {}
 
 
 def test_the_plan_asks_nobody(flows):
