@@ -23,6 +23,7 @@ from benchmarks.contest import Answer, Contestant, Prepared, Result
 
 ENGINES = ("frame", "archive", "spark")
 _PER_FILE = 500_000  # records
+_CPU = "CPU "  # before a question's name: the note of its CPU time, which a busy machine moves less
 
 
 # ---- contestants
@@ -63,14 +64,13 @@ def spark(folder: str) -> Prepared:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("OFF")
     session.range(1).count()
-    started = _cpu_of(session.sparkContext._gateway.proc.pid)
-    work, describe = _asked(lambda: opened(session, folder), {"start": time.perf_counter() - began})
+    java = session.sparkContext._gateway.proc.pid
+    notes = {"start": time.perf_counter() - began}
+    work, describe = _asked(lambda: opened(session, folder), notes, lambda: _cpu_of(java))
 
     def describe_and_stop(done: Any) -> Answer:
         answer = describe(done)
-        java = session.sparkContext._gateway.proc.pid
         answer["notes"]["java peak MB"] = _peak_of(java) / 1e6
-        answer["notes"]["java CPU s"] = _cpu_of(java) - started
         session.stop()
         return answer
 
@@ -94,15 +94,19 @@ def _cpu_of(process: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def _asked(source: Callable[[], Any], notes: dict[str, float]) -> Prepared:
+def _asked(
+    source: Callable[[], Any],
+    notes: dict[str, float],
+    cpu: Callable[[], float] = time.process_time,
+) -> Prepared:
     questions = _questions()
 
     def work() -> dict[str, Any]:
         flows, answers = source(), {}
         for name, question in questions.items():
-            began = time.perf_counter()
+            began, used = time.perf_counter(), cpu()
             answers[name] = question(flows)
-            notes[name] = time.perf_counter() - began
+            notes[name], notes[_CPU + name] = time.perf_counter() - began, cpu() - used
         return answers
 
     def describe(answers: dict[str, Any]) -> Answer:
@@ -160,13 +164,18 @@ def compare(data: Path, records: int, repeat: int, engines: Sequence[str]) -> li
     results = contest.hold(contestants, repeat)
     print(contest.table(results))
     names = [name for name in results[0].answer if name != "records"]
-    print(f"  {'seconds':<20}" + "".join(f"{r.contestant.name:>12}" for r in results) + "  fastest")
-    for name in names:
-        took = {r.contestant.name: r.note(name) for r in results}
-        cells = "".join(f"{seconds:>12.2f}" for seconds in took.values())
-        print(f"  {name:<20}{cells}  {min(took, key=lambda engine: took[engine])}")
+    for title, prefix in (("seconds", ""), ("CPU seconds", _CPU)):
+        heads = "".join(f"{r.contestant.name:>12}" for r in results)
+        print(f"  {title:<20}{heads}  {'fastest' if not prefix else 'least'}")
+        for name in names:
+            took = {r.contestant.name: r.note(prefix + name) for r in results}
+            cells = "".join(f"{seconds:>12.2f}" for seconds in took.values())
+            print(f"  {name:<20}{cells}  {min(took, key=lambda engine: took[engine])}")
+        whole = [sum(r.note(prefix + name) for name in names) for r in results]
+        print(f"  {'all of them':<20}" + "".join(f"{seconds:>12.2f}" for seconds in whole))
+    told = {*names, *(_CPU + name for name in names)}
     for result in results:
-        for name in sorted(set(result.notes[0]) - set(names)):
+        for name in sorted(set(result.notes[0]) - told):
             print(f"  {result.contestant.name}: {name} {result.note(name):.1f}")
     return results
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks import asking, contest, loading, make_logs, places
+from benchmarks import asking, contest, engines, loading, make_logs, places
 
 RECORDS = 20_000
 
@@ -56,6 +56,14 @@ def test_places_are_read_the_same_by_all_and_closed_slices_are_not_asked_for_aga
     # Three questions, two frames, and the requests; two more where flowlogs-reader is installed.
     assert len(goals) in (7, 9)
     assert goals[-1].measured == 0 and goals[-1].reached
+
+
+def test_every_question_and_rule_has_one_answer_in_memory_and_in_an_archive(data, capsys):
+    # Spark is asked the same in tests/engines/test_parity.py; here it would take a minute.
+    results, printed = run(engines.main, data, capsys, "--only", "frame", "archive")
+    frame, archive = (result.answer for result in results)
+    assert frame == archive and len(frame) == 15
+    assert "CPU seconds" in printed and "all of them" in printed
 
 
 def test_logs_do_not_depend_on_how_many_processes_make_them(tmp_path):
