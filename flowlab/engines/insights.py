@@ -34,6 +34,8 @@ _DISCOVERED = {
     "end": "endTime", "action": "action", "log_status": "logStatus",
 }  # fmt: skip
 _TRAFFIC = ("srcaddr", "dstaddr", "action")
+# A sum may not have the name of a field that parse made: "Ephemeral field is already defined".
+_SUMS = {"packets": "total_packets", "bytes": "total_bytes"}
 _MOST_ROWS = 10_000  # of an answer, unless a query says otherwise
 _TWO_ROWS = "a record must count at both its addresses, and a query has no UNION"
 _DISTINCT = "count_distinct is an approximation where there are many values"
@@ -77,7 +79,8 @@ def insights(
     Returns
     -------
     str
-        The query; lines with ``#`` say what is not in it. Nulls are ``-`` there, as AWS writes.
+        The query; lines with ``#`` say what is not in it. Nulls are ``-`` there, as AWS writes, and
+        sums are called total_packets and total_bytes.
 
     Raises
     ------
@@ -94,11 +97,11 @@ def insights(
     Examples
     --------
     >>> import flowlab as fl
-    >>> print(fl.insights(fl.breakdown, "srcaddr", n=5))
+    >>> print(fl.insights(fl.breakdown, "srcaddr", n=5))            # doctest: +ELLIPSIS
     # share and cumulative_share are left out: a query cannot relate rows to their sum
     filter logStatus != "NODATA" and logStatus != "SKIPDATA"
-    | stats count(*) as flow_records, sum(packets) as packets, sum(bytes) as bytes by srcAddr
-    | sort bytes desc, srcAddr asc
+    | stats count(*) as flow_records, sum(packets) as total_packets, ... by srcAddr
+    | sort total_bytes desc, srcAddr asc
     | limit 5
     """
     columns = schema.DEFAULT_FORMAT if fmt is None else schema.parse_log_format(fmt)
@@ -110,13 +113,13 @@ def insights(
     table = Outline("duckdb", list(columns))  # whose checks of names and options hold here too
     name = getattr(asked, "__name__", str(asked))
     writer = _WRITERS.get(name)
-    if writer is None:
+    if writer is None or not hasattr(asked, "builder"):
         raise FlowlabError(
             f"CloudWatch Logs Insights cannot express {name}.",
             f"{_CANNOT[name]}." if name in _CANNOT else "it is not a question of records.",
             f"read the records (fl.read_flows) and ask them; Insights can: {', '.join(_WRITERS)}.",
         )
-    builder: Any = asked.builder  # type: ignore[attr-defined]
+    builder: Any = asked.builder
     builder(table, *args, **options)
     given = inspect.signature(builder).bind(table, *args, **options)
     given.apply_defaults()
@@ -156,7 +159,7 @@ def _breakdown(fields: Fields, options: Mapping[str, Any]) -> Told:
     by = [options["by"]] if isinstance(options["by"], str) else list(options["by"])
     keys, rank_by = [fields[key] for key in by], options["rank_by"]
     notes = ["share and cumulative_share are left out: a query cannot relate rows to their sum"]
-    order = ", ".join([f"{rank_by} desc", *(f"{key} asc" for key in keys)])
+    order = ", ".join([f"{_SUMS.get(rank_by, rank_by)} desc", *(f"{key} asc" for key in keys)])
     commands = [f"stats {', '.join(_sums(fields))} by {', '.join(keys)}", f"sort {order}"]
     return _limited(notes, commands, options["n"])
 
@@ -206,7 +209,7 @@ _WRITERS: dict[str, Callable[[Fields, Mapping[str, Any]], Told]] = {
 
 
 def _sums(fields: Fields) -> list[str]:
-    measures = [f"sum({fields[m]}) as {m}" for m in ("packets", "bytes") if m in fields]
+    measures = [f"sum({fields[m]}) as {_SUMS[m]}" for m in ("packets", "bytes") if m in fields]
     return ["count(*) as flow_records", *measures]
 
 

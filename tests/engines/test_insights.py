@@ -45,6 +45,27 @@ def test_a_custom_format_is_parsed_as_awss_own_example_does():
     assert last == "| limit 2"
 
 
+@pytest.mark.parametrize("rank_by", ["flow_records", "packets", "bytes"])
+@pytest.mark.parametrize("call", [fl.totals, fl.breakdown, fl.traffic_over_time])
+def test_no_name_is_defined_twice(call, rank_by):
+    """Insights refuses that: "Ephemeral field is already defined"."""
+    options = {
+        "totals": {}, "breakdown": {"by": "srcaddr", "rank_by": rank_by},
+        "traffic_over_time": {"by": "action", "spread": False},
+    }[call.__name__]  # fmt: skip
+    text = insights(call, fmt=_CUSTOM, **options)
+    parsed = re.search('" as (.*)', text)[1].split(", ")
+    named = re.findall(r" as (\w+)", text.partition("sublocation_id")[2])
+    assert len({*parsed, *named}) == len(parsed) + len(named) > len(parsed)
+    for ordered in re.findall(r"sort (\w+)", text):
+        assert ordered in named
+
+
+def test_the_name_of_a_question_is_none():
+    with pytest.raises(FlowlabError, match="cannot express totals"):
+        insights("totals")
+
+
 @pytest.mark.parametrize(
     ("call", "options"),
     [
@@ -80,7 +101,7 @@ def test_totals_by_hand():
             'strcontains(action, "REJECT") as is_rejected'
         ),
         (
-            "| stats count(*) as flow_records, sum(packets) as packets, sum(bytes) as bytes, "
+            "| stats count(*) as flow_records, sum(packets) as total_packets, sum(bytes) as total_bytes, "
             "sum(is_accepted) as accepted, sum(is_rejected) as rejected, "
             "min(startTime) as first_start, max(endTime) as last_end"
         ),
