@@ -106,7 +106,11 @@ class Delivery:
                 for name in [n for n in group.streams if not n.endswith("-all")]:
                     del group.streams[name]
             for bucket, key in self._objects:
-                if bucket in buckets(self.account_id):
+                # Gone with its bucket, perhaps: one of the same name was made in its place.
+                if (
+                    bucket in buckets(self.account_id)
+                    and key in buckets(self.account_id)[bucket].keys
+                ):
                     buckets(self.account_id)[bucket].keys.pop(key)
             self._objects.clear()
 

@@ -11,6 +11,7 @@ from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any
 
 from flowlab.errors import FlowlabError
+from flowlab.setup import documents
 from flowlab.setup.applied import Applied, Outcome
 from flowlab.setup.asking_aws import document
 from flowlab.setup.looking import caller, look
@@ -27,7 +28,8 @@ _THERE = {"EntityAlreadyExists", "ResourceAlreadyExistsException", "BucketAlread
 _GONE = {"InvalidFlowLogId.NotFound", "NoSuchEntity", "ResourceNotFoundException", "NoSuchBucket"}
 # What AWS answers as long as it does not know of a role or a policy that was just made.
 _TOO_EARLY = re.compile(r"assume|role|access denied|permission|LogDestination", re.IGNORECASE)
-_PERMITS = {"CreateRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "PutBucketPolicy"}
+_PERMITS = {"CreateRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "PutBucketPolicy",
+            "PutKeyPolicy"}  # fmt: skip
 
 
 def apply(plan: Plan, confirm: str, *, wait: bool, timeout: float) -> Applied:
@@ -219,11 +221,13 @@ class _Run:
         s3 = self.plan.access.client("s3")
         wanted = document(call.parameters["Policy"])
         now = document(s3.get_bucket_policy(Bucket=call.parameters["Bucket"])["Policy"])
-        rows, kept = _rows(wanted), _rows(now)
-        lost = [row for row in rows if row not in kept]
+        rows = documents.rows_of(now)
+        lost = [row for row in documents.rows_of(wanted) if row not in rows]
         if not lost:
             return "verified"
-        policy = json.dumps({**now, "Statement": [*lost, *kept]})
+        for row in lost:
+            rows.append(documents.free_sid(row, rows))  # AWS's own may be called the same
+        policy = json.dumps({**now, "Statement": rows})
         self._send(replace(call, parameters={**call.parameters, "Policy": policy}))
         return "done"
 
@@ -246,13 +250,11 @@ class _Run:
     def watch(self, since: float) -> Watch:
         """Watch for the records of all flow logs that are as wished."""
         scope = look(self.plan.access, self.plan.wish)
-        wish = self.plan.wish
         new: list[dict[str, Any]] = []
         others: list[dict[str, Any]] = []
         for flow_log in scope.get("ec2:DescribeFlowLogs").items():
-            mine = flow_log.get("ResourceId") in wish.resource_ids and (
-                flow_log["FlowLogId"] in self.applied.flow_log_ids or self._was_equal(flow_log)
-            )
+            made = flow_log["FlowLogId"] in self.applied.flow_log_ids
+            mine = made or self._was_equal(flow_log)
             (new if mine else others).append(flow_log)
         return Watch(self.plan, new, others, since)
 
@@ -320,11 +322,6 @@ def _check_again(applied: Applied) -> None:
         )
     except FlowlabError as problem:
         applied.notes.append(f"the set-up could not be checked: {' '.join(str(problem).split())}")
-
-
-def _rows(policy: Any) -> list[Any]:
-    found = policy.get("Statement") if isinstance(policy, Mapping) else None
-    return found if isinstance(found, list) else [found] if found else []
 
 
 def _refused(refused: Mapping[str, tuple[str, str]]) -> FlowlabError:

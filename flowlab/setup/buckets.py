@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,6 +63,44 @@ def delivery_context(scope: Scope) -> dict[str, str | None]:
         "aws:PrincipalServiceName": DELIVERY_SERVICE,
         "aws:SecureTransport": "true",
     }
+
+
+def delivery_requests(scope: Scope, destination: Destination, hive: bool) -> list[Request]:
+    """Make the two requests of log delivery that a bucket's policy must allow.
+
+    Parameters
+    ----------
+    scope : Scope
+        Of the flow log.
+    destination : Destination
+    hive : bool
+        The flow log writes Hive-compatible prefixes.
+
+    Returns
+    -------
+    list of Request
+        s3:PutObject, with the ACL that AWS sends, and s3:GetBucketAcl.
+    """
+    place, context = f"arn:{scope.partition}:s3:::{destination.name}", delivery_context(scope)
+    below = folder(scope.account_id, destination.prefix, hive)
+    service, region = ("aws-service=", "aws-region=") if hive else ("", "")
+    key = f"{place}/{below}/{service}vpcflowlogs/{region}{scope.region}/{OPEN}"
+    acl = {_ACL: "bucket-owner-full-control"}
+    return [
+        Request("s3:PutObject", key, {**context, **acl}, DELIVERY_SERVICE),
+        Request("s3:GetBucketAcl", place, {**context, _ACL: None}, DELIVERY_SERVICE),
+    ]
+
+
+def demands_acl(statements: Sequence[Statement], request: Request) -> bool:
+    """Whether a policy would not allow a request that carries no ACL."""
+    bare = request._replace(context={**request.context, _ACL: None})
+    return evaluate(statements, bare).result != "ALLOW"
+
+
+def acls_off(scope: Scope, bucket: str) -> bool:
+    """Whether ACLs are known to be switched off in a bucket."""
+    return bool(scope.get("s3:GetBucketOwnershipControls", bucket).value == "BucketOwnerEnforced")
 
 
 def _judge_bucket(
@@ -138,16 +176,9 @@ class _Policy:
             for name in names:
                 yield self.subject.check(name, "fail", problem.what, problem.why, problem.fix)
             return
-        place = f"arn:{scope.partition}:s3:::{bucket}"
-        context = delivery_context(scope)
-        key = folder(scope.account_id, self.destination.prefix, self.hive)
-        service, region = ("aws-service=", "aws-region=") if self.hive else ("", "")
-        key = f"{place}/{key}/{service}vpcflowlogs/{region}{scope.region}/{OPEN}"
-        acl = {_ACL: "bucket-owner-full-control"}
-        write = Request("s3:PutObject", key, {**context, **acl}, DELIVERY_SERVICE)
-        yield self._one(names[0], statements, write, policy)
-        check = Request("s3:GetBucketAcl", place, {**context, _ACL: None}, DELIVERY_SERVICE)
-        yield self._one(names[1], statements, check, policy)
+        requests = delivery_requests(scope, self.destination, self.hive)
+        for name, request in zip(names, requests, strict=True):
+            yield self._one(name, statements, request, policy)
 
     def _one(
         self, name: str, statements: tuple[Statement, ...], request: Request, policy: Answer
@@ -197,14 +228,13 @@ class _Policy:
 
     def _trap(self, name: str, statements: tuple[Statement, ...], request: Request) -> Check | None:
         """Judge a condition on the ACL where the bucket has ACLs switched off."""
-        bare = request._replace(context={**request.context, _ACL: None})
-        if evaluate(statements, bare).result == "ALLOW":
+        if not demands_acl(statements, request):
             return None
         scope, bucket = self.subject.scope, self.destination.name
         ownership = scope.get("s3:GetBucketOwnershipControls", bucket)
         if not ownership.known:
             return self.subject.undecided(ownership, name)
-        if ownership.value != "BucketOwnerEnforced" or arriving(scope, self.flow_log, self.now):
+        if not acls_off(scope, bucket) or arriving(scope, self.flow_log, self.now):
             return None
         return self.subject.check(
             name,
@@ -220,8 +250,9 @@ class _Policy:
     def _remedy(self, policy: Mapping[str, Any] | None) -> str:
         scope, (_, bucket, prefix) = self.subject.scope, self.destination
         wanted = bucket_statements(
-            scope.account_id, scope.region, bucket, prefix, self.hive, scope.partition
-        )
+            scope.account_id, scope.region, bucket, prefix, self.hive, scope.partition,
+            acl=not acls_off(scope, bucket),
+        )  # fmt: skip
         size = len(json.dumps(merge_bucket_policy(policy, wanted), separators=(",", ":")).encode())
         room = (
             f" They make it longer than the {MOST_BYTES:,} bytes that AWS takes: replace entries "

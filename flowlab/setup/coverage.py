@@ -65,6 +65,18 @@ def covering(interface: Interface, flow_logs: ByResource) -> list[tuple[FlowLog,
     ]
 
 
+def containers(scope: Scope) -> dict[str, tuple[str, ...]]:
+    """Give what contains each ENI (its subnet, its VPC) and each subnet, by id, as far as known."""
+    found: dict[str, tuple[str, ...]] = {}
+    for subnet in scope.get("ec2:DescribeSubnets").items():
+        found[str(subnet.get("SubnetId"))] = (str(subnet.get("VpcId") or ""),)
+    for eni in scope.get("ec2:DescribeNetworkInterfaces").items():
+        around = (str(eni.get("SubnetId") or ""), str(eni.get("VpcId") or ""))
+        found[str(eni.get("NetworkInterfaceId"))] = around
+        found.setdefault(around[0], around[1:])
+    return found
+
+
 def in_use(interface: Interface) -> bool:
     """Whether an ENI is attached to something and can have traffic."""
     return interface.get("Status") == "in-use"

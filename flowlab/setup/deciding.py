@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import json
+from datetime import datetime
 from typing import Any
 
 from flowlab.errors import FlowlabError
-from flowlab.setup import documents
-from flowlab.setup.destination_steps import bucket_steps, log_group_steps, stream_steps
+from flowlab.setup.bucket_steps import bucket_steps
+from flowlab.setup.coverage import containers
+from flowlab.setup.destination_steps import log_group_steps, stream_steps
 from flowlab.setup.destinations import destination_of
 from flowlab.setup.drafting import Draft, bucket_policy, refused
 from flowlab.setup.inventory import Scope
@@ -29,6 +30,8 @@ class Decided(Draft):
         What there is.
     wish : Wish
         What there is to be.
+    now : datetime
+        When AWS answered. [UTC]
 
     Attributes
     ----------
@@ -37,9 +40,11 @@ class Decided(Draft):
     role : str
         ARN of the role that new flow logs deliver with; "" where none is needed.
     equal : dict
-        Resource to the flow log that does already what is wished.
+        Resource to the flow log that does already what is wished, there or on what contains it.
     old : dict
         Resource to the flow logs there that deliver to the same place, but otherwise.
+    doubles : list
+        Flow logs on parts of a resource that record again what its own one records.
 
     Raises
     ------
@@ -47,19 +52,21 @@ class Decided(Draft):
         It cannot be had: a resource, bucket or stream that does not exist.
     """
 
-    def __init__(self, scope: Scope, wish: Wish) -> None:
-        super().__init__(scope, wish)
+    def __init__(self, scope: Scope, wish: Wish, now: datetime) -> None:
+        super().__init__(scope, wish, now)
         self.role = ""
         self._resources_exist()
         self.equal: dict[str, dict[str, Any]] = {}
         self.old: dict[str, list[dict[str, Any]]] = {}
+        self.doubles: list[dict[str, Any]] = []
         self._compare()
+        self._inherited()
         self.missing = [one for one in wish.resource_ids if one not in self.equal]
         if wish.destination.place == "cloudwatch":
             log_group_steps(self)
             self._roles()
         elif wish.destination.place == "s3":
-            bucket_steps(self)
+            bucket_steps(self, [*self.equal.values()])
         else:
             stream_steps(self)
         self._flow_logs()
@@ -100,12 +107,33 @@ class Decided(Draft):
             else:
                 self.equal.setdefault(one, flow_log)
 
+    def _inherited(self) -> None:
+        """Find the flow logs to the same place on what contains a resource, and on its parts."""
+        around, mine = containers(self.scope), set(self.wish.resource_ids)
+        for flow_log in self.scope.get("ec2:DescribeFlowLogs").items():
+            on, name = str(flow_log.get("ResourceId")), flow_log["FlowLogId"]
+            if on in mine or destination_of(flow_log) != self.wish.destination:
+                continue
+            other = self.wish.differences(flow_log)
+            inside = [one for one in self.wish.resource_ids if on in around.get(one, ())]
+            outside = [one for one in around.get(on, ()) if one in mine]
+            for one in inside if not other else ():
+                self.equal.setdefault(one, flow_log)
+            if outside and not other:
+                self.doubles.append(flow_log)
+            elif inside + outside and other:
+                self.notes.append(
+                    f"{name} on {on} records {', '.join(inside) or f'a part of {outside[0]}'} to "
+                    f"the same place, otherwise than wished ({'; '.join(other)}), and stays: what "
+                    "both record arrives, counts and costs twice"
+                )
+
     def _roles(self) -> None:
         """Mend the roles that deliver, and make one where there is none to deliver with."""
         scope = self.scope
         roles = {_role(f): str(f["FlowLogId"]) for f in self.equal.values()}
         if self.missing:
-            theirs = [_role(f) for logs in self.old.values() for f in logs]
+            theirs = [_role(f) for logs in [*self.old.values(), self.doubles] for f in logs]
             there = [arn for arn in [*roles, *theirs] if scope.get("iam:GetRole", arn).value]
             own = role_name(self.wish.destination, scope.region)
             self.role = next(
@@ -119,7 +147,9 @@ class Decided(Draft):
     def _flow_logs(self) -> None:
         wish, place = self.wish, self.wish.destination
         for one, flow_log in self.equal.items():
-            self.add("keep", "flow log", flow_log["FlowLogId"], f"already as wished, on {one}")
+            on = flow_log.get("ResourceId")
+            what = f"on {one}" if on == one else f"on {on}, which contains {one}"
+            self.add("keep", "flow log", flow_log["FlowLogId"], f"already as wished, {what}")
         if self.missing:
             known = [d for one in self.missing for f in self.old.get(one, [])
                      for d in self.differs[f["FlowLogId"]]]  # fmt: skip
@@ -131,13 +161,20 @@ class Decided(Draft):
             self.add("create", "flow log", ", ".join(self.missing), why, self._creation())
             if place.place == "s3":
                 self._guard_policy(place.name)
-        if any(step.action != "keep" for step in self.steps) or self.old:
+        if any(step.action != "keep" for step in self.steps) or self.old or self.doubles:
             why = "that a flow log exists does not mean that records arrive"
             self.add("verify", "delivery", ", ".join(wish.resource_ids), why)
         if gone := [f["FlowLogId"] for logs in self.old.values() for f in logs]:
             self.add(
                 "delete", "flow log", ", ".join(gone), "replaced; only after delivery is verified",
                 Call("ec2", "DeleteFlowLogs", {"FlowLogIds": gone}),
+            )  # fmt: skip
+        if again := [f["FlowLogId"] for f in self.doubles]:
+            parts = ", ".join(str(f.get("ResourceId")) for f in self.doubles)
+            self.add(
+                "delete", "flow log", ", ".join(again),
+                f"on {parts}: it records again what the one above records; only after delivery is "
+                "verified", Call("ec2", "DeleteFlowLogs", {"FlowLogIds": again}),
             )  # fmt: skip
 
     def _guard_policy(self, bucket: str) -> None:
@@ -180,21 +217,11 @@ class Decided(Draft):
             )
         for flow_log in self.equal.values():
             if flow_log.get("DeliverLogsStatus") == "FAILED" and self._nothing_else():
-                self.notes.append(
+                self.leave(
                     f"AWS says that {flow_log['FlowLogId']} fails to deliver "
                     f"({flow_log.get('DeliverLogsErrorMessage') or 'no reason given'}), and there "
                     "is nothing here to mend: fl.check_setup() looks at the whole chain"
                 )
-        found = self.scope.get("s3:GetEncryptionConfiguration", self.wish.destination.name)
-        key = (found.value or {}).get("KMSMasterKeyID", "")
-        if str((found.value or {}).get("SSEAlgorithm", "")).startswith("aws:kms"):
-            own = documents.key_statement(
-                self.scope.account_id, self.scope.region, self.scope.partition
-            )
-            self.notes.append(
-                f"the bucket is encrypted with KMS key {key or 'of AWS, which cannot be shared'}: "
-                f"its policy, which is not touched here, must have {json.dumps(own)}"
-            )
 
     def _nothing_else(self) -> bool:
         return all(step.action == "keep" for step in self.steps)

@@ -1,16 +1,18 @@
-"""Steps that make sure there is something to deliver to: log group, bucket, Firehose stream."""
+"""Steps that make sure there is something to deliver to: a log group, a Firehose stream."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 from flowlab.errors import FlowlabError
-from flowlab.setup import documents
-from flowlab.setup.drafting import Draft, bucket_policy, difference, refused
+from flowlab.setup.documents import log_group_key_statement
+from flowlab.setup.drafting import Draft, refused
+from flowlab.setup.inventory import Scope
+from flowlab.setup.key_steps import key_steps
+from flowlab.setup.log_groups import judge_group_key
 from flowlab.setup.steps import Call
-
-_POLICY_SIZE = 20_480  # bytes that S3 takes
+from flowlab.setup.verdicts import Check
 
 
 def log_group_steps(draft: Draft) -> None:
@@ -50,82 +52,23 @@ def log_group_steps(draft: Draft) -> None:
                 put if days else unset,
                 back if kept else unset,
             )
+        _group_key(draft, answer.value)
     if not days:
         draft.notes.append("retention_days=None: records are kept, and paid for, for ever")
 
 
-def bucket_steps(draft: Draft) -> None:
-    """Add the steps that make a bucket, or add to its policy what delivery needs.
+def _group_key(draft: Draft, group: Mapping[str, Any]) -> None:
+    """Let CloudWatch Logs use the key of a log group, if it has one."""
+    where = draft.scope
 
-    Raises
-    ------
-    FlowlabError
-        Its policy is no policy, or has no room.
-    """
-    scope, wish, bucket = draft.scope, draft.wish, draft.wish.destination.name
-    ours = documents.bucket_statements(
-        scope.account_id, scope.region, bucket, wish.destination.prefix, wish.hive,
-        scope.partition,
-    )  # fmt: skip
-    place = scope.get("s3:GetBucketLocation", bucket)
-    if place.known and place.value is None:
-        _new_bucket(draft, bucket, {"Version": "2012-10-17", "Statement": list(ours)})
-        return
-    draft.add("keep", "bucket", bucket, "it exists" if place.known else "taken to exist")
-    answer = scope.get("s3:GetBucketPolicy", bucket)
-    if not answer.known:
-        draft.notes.append(
-            f"the bucket's policy stays as it is, because it cannot be read ({refused(answer)}"
-            f"): its owner must see to it that it has {json.dumps(list(ours))}"
+    def judge(scope: Scope) -> Check:
+        return judge_group_key(scope, "", group)
+
+    if key := group.get("kmsKeyId"):
+        right = log_group_key_statement(
+            where.account_id, where.region, group["logGroupName"], where.partition
         )
-        return
-    after = documents.merge_bucket_policy(answer.value, ours)
-    if after == answer.value:
-        draft.add("keep", "bucket policy", bucket, "it lets flow logs be delivered")
-        return
-    if len(json.dumps(after).encode()) > _POLICY_SIZE:
-        raise FlowlabError(
-            f"the policy of bucket {bucket} would be larger than the 20 KB that S3 takes.",
-            "it already has many statements.",
-            "replace those for single flow logs or accounts by one, or use another bucket.",
-        )
-    undo = Call("s3", "DeleteBucketPolicy", {"Bucket": bucket})
-    if answer.value is not None:
-        undo = bucket_policy(bucket, answer.value)
-    why = "flow logs may not be delivered; what stands in the policy stays"
-    draft.add("change", "bucket policy", bucket, why, bucket_policy(bucket, after), undo,
-              difference(answer.value, after))  # fmt: skip
-
-
-def _new_bucket(draft: Draft, bucket: str, policy: dict[str, Any]) -> None:
-    wish, region, named = draft.wish, draft.scope.region, {"Bucket": bucket}
-    there = {} if region == "us-east-1" else {
-        "CreateBucketConfiguration": {"LocationConstraint": region}
-    }  # fmt: skip
-    shut = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-    enforced = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-    draft.add(
-        "create", "bucket", bucket, "it does not exist", Call("s3", "CreateBucket", named | there),
-        Call("s3", "DeleteBucket", named),
-    )  # fmt: skip
-    for what, why, operation, given in (
-        ("public access block", "nothing in it can be made public", "PutPublicAccessBlock",
-         {"PublicAccessBlockConfiguration": dict.fromkeys(shut, True)}),
-        ("ownership", "what is delivered belongs to the bucket's owner",
-         "PutBucketOwnershipControls", {"OwnershipControls": enforced}),
-    ):  # fmt: skip
-        draft.add("create", what, bucket, why, Call("s3", operation, named | given))
-    if wish.retention_days:
-        prefix = f"{wish.destination.prefix}/AWSLogs/".lstrip("/")
-        rule = {"ID": "flowlab-expire", "Status": "Enabled", "Filter": {"Prefix": prefix},
-                "Expiration": {"Days": wish.retention_days}}  # fmt: skip
-        draft.add(
-            "create", "retention", bucket, f"files are deleted after {wish.retention_days} days",
-            Call("s3", "PutBucketLifecycleConfiguration",
-                 named | {"LifecycleConfiguration": {"Rules": [rule]}}),
-        )  # fmt: skip
-    draft.add("create", "bucket policy", bucket, "flow logs of this account may be delivered",
-              bucket_policy(bucket, policy))  # fmt: skip
+        key_steps(draft, str(key), right, judge)
 
 
 def stream_steps(draft: Draft) -> None:

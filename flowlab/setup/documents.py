@@ -127,6 +127,8 @@ def bucket_statements(
     prefix: str = "",
     hive: bool = False,
     partition: str = "aws",
+    *,
+    acl: bool = True,
 ) -> list[dict[str, Any]]:
     """Write the two statements that a bucket's policy needs.
 
@@ -140,6 +142,9 @@ def bucket_statements(
         The flow log writes Hive-compatible prefixes.
     partition : str
         aws, aws-cn or aws-us-gov.
+    acl : bool
+        Ask for s3:x-amz-acl, as AWS's example does. Where ACLs are switched off in the bucket, it
+        adds nothing, and can keep delivery out.
 
     Returns
     -------
@@ -150,6 +155,7 @@ def bucket_statements(
     common = {"Effect": "Allow", "Principal": {"Service": DELIVERY_SERVICE}}
     account = {"aws:SourceAccount": account_id}
     source = {"aws:SourceArn": f"arn:{partition}:logs:{region}:{account_id}:*"}
+    owned = {"s3:x-amz-acl": "bucket-owner-full-control"} if acl else {}
     return [
         {
             "Sid": "AWSLogDeliveryWrite",
@@ -157,7 +163,7 @@ def bucket_statements(
             "Action": "s3:PutObject",
             "Resource": f"{place}/{folder(account_id, prefix, hive)}/*",
             "Condition": {
-                "StringEquals": {**account, "s3:x-amz-acl": "bucket-owner-full-control"},
+                "StringEquals": {**account, **owned},
                 "ArnLike": source,
             },
         },
@@ -183,6 +189,25 @@ def key_statement(account_id: str, region: str, partition: str = "aws") -> dict[
             "StringEquals": {"aws:SourceAccount": account_id},
             "ArnLike": {"aws:SourceArn": f"arn:{partition}:logs:{region}:{account_id}:*"},
         },
+    }
+
+
+def log_group_key_statement(
+    account_id: str, region: str, group: str, partition: str = "aws"
+) -> dict[str, Any]:
+    """Write the statement that the key policy of an encrypted log group needs.
+
+    Source: AWS, CloudWatch Logs User Guide, "Encrypt log data using AWS KMS".
+    """
+    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    arn = log_group_arn(account_id, region, group, partition).removesuffix(":*")
+    return {
+        "Sid": "CloudWatchLogsKey",
+        "Effect": "Allow",
+        "Principal": {"Service": f"logs.{region}.{suffix}"},
+        "Action": [*KEY_ACTIONS[:-1], "kms:Describe*"],
+        "Resource": "*",
+        "Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": arn}},
     }
 
 
@@ -215,8 +240,7 @@ def merge_bucket_policy(
         return {"Version": VERSION, "Statement": copy.deepcopy(list(map(dict, statements)))}
     read_policy("bucket policy", policy)
     merged = copy.deepcopy(dict(policy))
-    content = merged["Statement"]
-    rows = merged["Statement"] = content if isinstance(content, list) else [content]
+    rows = merged["Statement"] = rows_of(merged)
     for wanted in statements:
         new = copy.deepcopy(dict(wanted))
         if any(_but_sid(row) == _but_sid(new) for row in rows):
@@ -224,13 +248,24 @@ def merge_bucket_policy(
         same = [n for n, row in enumerate(rows) if _ours(row, new)]
         if same:
             rows[same[0]] = new
-            continue
-        taken = [row.get("Sid") for row in rows]
-        sid, number = new["Sid"], 2
-        while new["Sid"] in taken:
-            new["Sid"], number = f"{sid}{number}", number + 1
-        rows.append(new)
+        else:
+            rows.append(free_sid(new, rows))
     return merged
+
+
+def rows_of(policy: object) -> list[Any]:
+    """Give the statements of a policy, which may be a single one; none where it is no policy."""
+    content = policy.get("Statement") if isinstance(policy, Mapping) else None
+    return list(content) if isinstance(content, list) else [content] if content else []
+
+
+def free_sid(statement: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give a statement a Sid that none of the others has: AWS takes each but once."""
+    taken = {row.get("Sid") for row in others}
+    new, number = dict(statement), 2
+    while new.get("Sid") in taken - {None}:
+        new["Sid"], number = f"{statement['Sid']}{number}", number + 1
+    return new
 
 
 def _but_sid(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flowlab.setup.inventory import Answer, Scope
@@ -23,15 +24,21 @@ class Draft:
         What there is.
     wish : Wish
         What there is to be.
+    now : datetime
+        When AWS answered. [UTC]
     steps : list of Step
     notes : list of str
         What a person should know before agreeing.
+    broken : bool
+        One of them tells of something broken that no step mends.
     """
 
     scope: Scope
     wish: Wish
+    now: datetime
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    broken: bool = False
 
     def add(
         self, action: Action, what: str, resource: str, why: str, call: Call | None = None,
@@ -39,6 +46,11 @@ class Draft:
     ) -> None:  # fmt: skip
         """Add a step; arguments as `Step` has them."""
         self.steps.append(Step(action, what, resource, why, call, undo, detail))
+
+    def leave(self, fault: str) -> None:
+        """Note something broken that no step mends."""
+        self.notes.append(fault)
+        self.broken = True
 
 
 def difference(before: Any, after: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -132,16 +132,28 @@ def _about_roles(inquiry: Inquiry, logs: Sequence[Any]) -> Iterator[Task]:
 
 def _about_keys(inquiry: Inquiry) -> Iterator[Task]:
     """Ask for the keys that log groups and buckets are encrypted with."""
-    own = inquiry.access.region or ""
-    keys: dict[str, str] = {}  # with the region it is in, if it does not say itself
-    for (ask, of), answer in inquiry.answers.items():
+    for key_id, region in keys_of(inquiry.answers.values(), inquiry.access.region or "").items():
+        access = replace(inquiry.access, region=region)
+        yield Task(access, partial(questions.key, key_id=key_id), ("key", key_id, region))
+
+
+def keys_of(answers: Iterable[Answer], own: str) -> dict[str, str]:
+    """Find the keys of log groups and buckets, each with the region it is in.
+
+    Parameters
+    ----------
+    answers : iterable of Answer
+    own : str
+        Region that was asked: of keys that do not say themselves where they are.
+    """
+    known = {(answer.ask, answer.of): answer for answer in answers}
+    keys: dict[str, str] = {}
+    for (ask, of), answer in known.items():
         value = answer.value or {}
         if ask == "logs:DescribeLogGroups" and value.get("kmsKeyId"):
             keys[value["kmsKeyId"]] = own
         if ask == "s3:GetEncryptionConfiguration" and value.get("KMSMasterKeyID"):
-            place = inquiry.answers.get(("s3:GetBucketLocation", of))
+            place = known.get(("s3:GetBucketLocation", of))
             there = place.value["LocationConstraint"] if place and place.value else own
             keys[value["KMSMasterKeyID"]] = _OLD_NAMES.get(there, there)
-    for key_id, region in keys.items():
-        access = replace(inquiry.access, region=region)
-        yield Task(access, partial(questions.key, key_id=key_id), ("key", key_id, region))
+    return keys

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -81,6 +81,10 @@ class Scope:
         """Give an answer; one that says "not asked" where the question was never put."""
         nobody = Refusal("not asked", f"{ask} was not asked{f' of {of}' if of else ''}")
         return self.answers.get((ask, of)) or Answer(ask, of, refusal=nobody)
+
+    def having(self, *answers: Answer) -> Scope:
+        """Give a copy in which AWS would have answered so: to judge what is only planned."""
+        return replace(self, answers={**self.answers, **{(a.ask, a.of): a for a in answers}})
 
 
 @dataclass(frozen=True)

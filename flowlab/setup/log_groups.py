@@ -10,10 +10,12 @@ from typing import Any
 from flowlab.setup.arrivals import Arrivals, arrivals_of
 from flowlab.setup.coverage import FlowLog, Interface, covered_interfaces
 from flowlab.setup.destinations import destination_of
+from flowlab.setup.documents import log_group_key_statement
 from flowlab.setup.flow_logs import is_young
 from flowlab.setup.iam import key_allows
 from flowlab.setup.inventory import Answer, Scope
 from flowlab.setup.log_streams import judge_arrivals
+from flowlab.setup.mistakes import as_json
 from flowlab.setup.statements import MalformedPolicyError
 from flowlab.setup.verdicts import Check, undecided
 
@@ -68,7 +70,7 @@ def judge_log_groups(scope: Scope, now: datetime) -> Iterator[Check]:
             yield tell("log-group-exists", "ok", f"{place} exists in {scope.region}.")
             yield _class(answer.value, tell)
             yield _retention(answer.value, tell)
-            yield _key(scope, name, place.name, answer.value, tell)
+            yield judge_group_key(scope, name, answer.value)
         if place.name not in groups:
             groups[place.name] = arrivals_of(scope, place.name)
         yield from judge_arrivals(scope, flow_log, groups[place.name], interfaces, now)
@@ -136,10 +138,27 @@ def _retention(group: Mapping[str, Any], tell: partial[Check]) -> Check:
     )  # fmt: skip
 
 
-def _key(
-    scope: Scope, flow_log: str, group: str, found: Mapping[str, Any], tell: partial[Check]
-) -> Check:
-    told, key = partial(tell, "log-group-key"), str(found.get("kmsKeyId") or "")
+def judge_group_key(scope: Scope, flow_log: str, found: Mapping[str, Any]) -> Check:
+    """Judge the KMS key of a log group.
+
+    Parameters
+    ----------
+    scope : Scope
+    flow_log : str
+        Id of the flow log that delivers to it.
+    found : mapping
+        The log group, as DescribeLogGroups gives it.
+
+    Returns
+    -------
+    Check
+        ``log-group-key``.
+    """
+    group, key = str(found.get("logGroupName", "")), str(found.get("kmsKeyId") or "")
+    told = partial(
+        Check, group, "log-group-key", link="destination", flow_log=flow_log,
+        account_id=scope.account_id, region=scope.region,
+    )  # fmt: skip
     if not key:
         return told("ok", "encrypted with a key of CloudWatch Logs' own.")
     described, policy = scope.get("kms:DescribeKey", key), scope.get("kms:GetKeyPolicy", key)
@@ -164,15 +183,11 @@ def _key(
 def _key_policy(
     scope: Scope, group: str, key: str, policy: Answer, told: partial[Check]
 ) -> Check:  # fmt: skip
-    suffix = "amazonaws.com.cn" if scope.partition == "aws-cn" else "amazonaws.com"
-    service = f"logs.{scope.region}.{suffix}"
-    arn = f"arn:{scope.partition}:logs:{scope.region}:{scope.account_id}:log-group:{group}"
+    right = log_group_key_statement(scope.account_id, scope.region, group, scope.partition)
+    service = right["Principal"]["Service"]
     # CloudWatch Logs encrypts in this context; AWS's key policy for it is conditional on it.
-    context = {"kms:EncryptionContext:aws:logs:arn": arn}
-    remedy = (
-        f"allow {service} kms:Encrypt*, kms:Decrypt*, kms:ReEncrypt*, kms:GenerateDataKey*, "
-        f"kms:Describe* in the key's policy, if kms:EncryptionContext:aws:logs:arn is {arn}."
-    )
+    context = right["Condition"]["ArnEquals"]
+    remedy = f"add this statement to the key's policy: {as_json(right)}"
     try:
         decision = key_allows(policy.value, service, _KEY_ACTIONS, context)
     except MalformedPolicyError as problem:

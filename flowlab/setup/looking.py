@@ -7,13 +7,17 @@ only the few that a plan needs, also about things that no flow log points to yet
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from flowlab.errors import FlowlabError
 from flowlab.setup import network, questions
 from flowlab.setup.asking_aws import Talk
 from flowlab.setup.destinations import Destination, destination_of
+from flowlab.setup.following import keys_of
 from flowlab.setup.inventory import Scope, scope_of
+from flowlab.setup.targets import Target
 from flowlab.setup.wishes import Wish, role_name
 from flowlab.sources.aws import Access, AccessError, explain
 
@@ -70,7 +74,7 @@ def look(access: Access, wish: Wish) -> Scope:
             "the permission ec2:DescribeFlowLogs is missing." if denied else "",
             "ask whoever runs this account to allow it." if denied else "ask again later.",
         )
-    _ASK[wish.resource_type](talk)
+    _around(talk, wish)
     partition, region = access.partition(), access.region_name() or ""
     if place.place == "cloudwatch":
         _log_group(talk, place.name)
@@ -78,9 +82,27 @@ def look(access: Access, wish: Wish) -> Scope:
             questions.role(talk, arn, account)
     elif place.place == "s3":
         questions.bucket(talk, place.name)
+        theirs = {str(f["LogDestination"]) for f in existing.items() if destination_of(f) == place}
+        for arn in sorted(theirs):
+            questions.objects(talk, arn, account, region, datetime.now(UTC))
     else:
         questions.stream(talk, place.name, account)
+    for key_id, there in keys_of(talk.answers, region).items():
+        keys = Talk(replace(access, region=there))
+        questions.key(keys, key_id)
+        talk.answers += keys.answers
     return scope_of(account, region, talk.answers, partition)
+
+
+def _around(talk: Talk, wish: Wish) -> None:
+    """Ask for the resources, and for what contains them and what they contain."""
+    _ASK[wish.resource_type](talk)
+    alone = wish.resource_ids[0] if len(wish.resource_ids) == 1 else None
+    if wish.resource_type == "VPC":
+        network.subnets(talk, Target(vpc=alone))
+        network.interfaces(talk, Target(vpc=alone))
+    elif wish.resource_type == "Subnet":
+        network.interfaces(talk, Target(subnet=alone))
 
 
 def _roles(

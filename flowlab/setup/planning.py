@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flowlab.errors import FlowlabError
@@ -90,7 +91,11 @@ def plan_flow_logs(
     -----
     A flow log cannot be edited. If one is there that delivers to the same place, but otherwise
     than wished, a new one is made beside it, and the old one is deleted when records of the new
-    one have been seen. Roles and bucket policies are added to, never overwritten.
+    one have been seen. Flow logs are inherited: one on the VPC that is as wished is kept for its
+    subnets and ENIs, and those on its subnets and ENIs that record the same to the same place
+    once more are deleted, when records have been seen. The policies of roles, buckets and keys
+    are added to, never overwritten; what only takes something out (a Deny, a permissions
+    boundary) would mend is a note.
 
     Examples
     --------
@@ -123,13 +128,13 @@ def _scope(saved: Inventory, region: str | None) -> Scope:
 
 def plan_of(wish: Wish, access: Access, scope: Scope, saved: Inventory | None = None) -> Plan:
     """Make the plan from what there is to what is wished."""
-    decided = Decided(scope, wish)
+    decided = Decided(scope, wish, saved.taken if saved else datetime.now(UTC))
     practice = saved.practice if saved else access.is_practice
     if saved:
         decided.notes.append(f"planned from a snapshot of {saved.taken:%Y-%m-%d %H:%M} UTC")
     anonymized = bool(saved and saved.anonymized)
     return Plan(wish, access, scope, tuple(decided.steps), tuple(decided.notes), decided.role,
-                practice, anonymized)  # fmt: skip
+                practice, decided.broken, anonymized)  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,6 +157,8 @@ class Plan:
         ARN of the role that new flow logs deliver with; "" where none is needed.
     practice : bool
         The account is a practice account.
+    broken : bool
+        One of the notes tells of something broken that no step mends.
     anonymized : bool
         Planned from a snapshot whose ids are not the real ones: to be read, not applied.
     """
@@ -163,6 +170,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     delivery_role: str = ""
     practice: bool = False
+    broken: bool = False
     anonymized: bool = False
 
     @property
@@ -287,9 +295,12 @@ class Plan:
         return apply(self, confirm, wait=wait, timeout=timeout)
 
     def _headline(self) -> str:
-        if self.empty:
-            return f"{self.title}: already as wished, nothing to do"
-        return self.title
+        if not self.empty:
+            return self.title
+        state = (
+            "but broken where no plan can mend it, see below" if self.broken else "nothing to do"
+        )
+        return f"{self.title}: already as wished, {state}"
 
     def _foot(self) -> list[str]:
         if self.empty:

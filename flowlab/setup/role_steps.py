@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from flowlab.setup import documents
 from flowlab.setup.delivery_roles import judge_roles
 from flowlab.setup.drafting import Draft, difference, policy_text, refused
-from flowlab.setup.inventory import Answer, scope_of
+from flowlab.setup.inventory import Answer, Scope
 from flowlab.setup.steps import Action, Call
+from flowlab.setup.verdicts import Check
 
 POLICY = "flowlab-delivery"  # the inline policy that flowlab writes, and no other
 _TRUST = {"role-trust", "role-trust-guard"}
@@ -60,27 +60,56 @@ def role_steps(draft: Draft, arn: str, flow_log: str, *, own: bool) -> None:
         )  # fmt: skip
         _put_policy(draft, "create", name, None, policy, f"it may write to {group}, nothing else")
         return
-    faults = _faults(draft, arn, flow_log)
-    if not faults:
+    _mend(draft, arn, flow_log, answer.value, trust, policy)
+
+
+def _mend(
+    draft: Draft, arn: str, flow_log: str, role: dict[str, Any], trust: dict[str, Any],
+    policy: dict[str, Any],
+) -> None:  # fmt: skip
+    """Add what a role lacks; note what is wrong with it that no addition mends."""
+    scope, name = draft.scope, arn.rpartition("/")[2]
+    before, inline = role.get("AssumeRolePolicyDocument"), scope.get("iam:ListRolePolicies", arn)
+    after = _with_trust(before, trust)
+    planned = [
+        Answer("iam:GetRole", arn, {**role, "AssumeRolePolicyDocument": after}),
+        Answer("iam:GetRolePolicy", f"{arn}|{POLICY}", policy),
+    ]
+    if inline.known:
+        planned.append(Answer(inline.ask, arn, [*inline.items(), POLICY]))
+    mended = _judged(draft, scope.having(*planned), arn, flow_log)
+    helped, fails = {}, False
+    for check in _judged(draft, scope, arn, flow_log).values():
+        then = mended.get(check.check)
+        if check.status in ("unknown", "warn"):
+            draft.notes.append(f"{check.check} of {name}: {check.evidence}")
+        elif check.status == "fail" and then is not None and then.status == "fail":
+            # By a Deny, say, or a permissions boundary.
+            draft.leave(
+                f"{check.check} of {name}: {then.evidence} {then.cause} A plan takes nothing out "
+                f"of what is there; to fix: {then.remedy}"
+            )
+        elif check.status == "fail":
+            helped[check.check] = f"{check.evidence} {check.cause}".strip()
+        fails |= check.status == "fail"
+    if not fails:
         draft.add("keep", "delivery role", name, "it may be assumed, and may write there")
-    if told := [faults[check] for check in sorted(_TRUST & set(faults))]:
-        _trust(draft, name, answer.value.get("AssumeRolePolicyDocument"), trust, told[0])
-    if why := faults.get("role-permissions", ""):
+    elif not helped:
+        draft.add("keep", "delivery role", name, "what is wrong with it stands below")
+    if told := [helped[check] for check in sorted(_TRUST & set(helped))]:
+        draft.add(
+            "change", "trust of the role", name, told[0], _trust_call(name, after),
+            _trust_call(name, before), difference(before, after),
+        )  # fmt: skip
+    if why := helped.get("role-permissions", ""):
         had = scope.get("iam:GetRolePolicy", f"{arn}|{POLICY}")
         _put_policy(draft, "change", name, had.value, policy, why)
 
 
-def _trust(draft: Draft, name: str, before: Any, ours: dict[str, Any], why: str) -> None:
-    after = ours
-    if isinstance(before, dict) and before.get("Statement"):
-        # Added, never replaced: flow logs of other regions may use the same role.
-        rows = before["Statement"]
-        rows = rows if isinstance(rows, list) else [rows]
-        after = {**before, "Statement": [*rows, *ours["Statement"]]}
-    draft.add(
-        "change", "trust of the role", name, why, _trust_call(name, after),
-        _trust_call(name, before), difference(before, after),
-    )  # fmt: skip
+def _with_trust(before: Any, ours: dict[str, Any]) -> dict[str, Any]:
+    """Add, never replace: flow logs of other regions may use the same role."""
+    rows = documents.rows_of(before)
+    return {**before, "Statement": [*rows, *ours["Statement"]]} if rows else ours
 
 
 def _put_policy(draft: Draft, action: Action, role: str, before: Any, after: Any, why: str) -> None:
@@ -93,24 +122,16 @@ def _put_policy(draft: Draft, action: Action, role: str, before: Any, after: Any
     draft.add(action, "policy of the role", f"{role}/{POLICY}", why, put, undo, detail)
 
 
-def _faults(draft: Draft, arn: str, flow_log: str) -> dict[str, str]:
-    """What keeps a role from delivering, as the check of a set-up sees it."""
+def _judged(draft: Draft, scope: Scope, arn: str, flow_log: str) -> dict[str, Check]:
+    """Judge a role as the check of a set-up does, as if it were used by this flow log alone."""
     planned = {
         "FlowLogId": flow_log, "LogDestinationType": "cloud-watch-logs",
         "LogGroupName": draft.wish.destination.name, "DeliverLogsPermissionArn": arn,
         "FlowLogStatus": "ACTIVE", "ResourceId": draft.wish.resource_ids[0],
     }  # fmt: skip
-    # As if this flow log were the only one: what is wrong for others is not this plan's.
-    answers = {**draft.scope.answers}
-    answers["ec2:DescribeFlowLogs", ""] = Answer("ec2:DescribeFlowLogs", "", [planned])
-    scope = scope_of(
-        draft.scope.account_id, draft.scope.region, answers.values(), draft.scope.partition
-    )
-    found = list(judge_roles(scope, datetime.now(UTC)))
-    for c in found:
-        if c.status in ("unknown", "warn"):
-            draft.notes.append(f"{c.check} of {arn.rpartition('/')[2]}: {c.evidence}")
-    return {c.check: f"{c.evidence} {c.cause}".strip() for c in found if c.status == "fail"}
+    # What is wrong for others is not this plan's.
+    alone = scope.having(Answer("ec2:DescribeFlowLogs", "", [planned]))
+    return {check.check: check for check in judge_roles(alone, draft.now)}
 
 
 def _trust_call(role: str, policy: Any) -> Call:

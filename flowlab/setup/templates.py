@@ -55,7 +55,7 @@ def cloudformation(plan: Plan) -> str:
             "Type": "AWS::S3::Bucket", **_KEEP, "Properties": _bucket_properties(plan)
         }  # fmt: skip
         statements = documents.bucket_statements(
-            account, region, bucket, prefix, wish.hive, partition
+            account, region, bucket, prefix, wish.hive, partition, acl=False
         )
         policy = {"Version": "2012-10-17", "Statement": _sub(statements)}
         resources["BucketPolicy"] = {

@@ -109,7 +109,7 @@ def _tf_bucket(plan: Plan) -> list[str]:
               "restrict_public_buckets")  # fmt: skip
     statements = documents.bucket_statements(
         plan.account_id, plan.region, wish.destination.name, wish.destination.prefix, wish.hive,
-        plan.partition,
+        plan.partition, acl=False,
     )  # fmt: skip
     policy = {"Version": "2012-10-17", "Statement": list(statements)}
     made = [

@@ -113,19 +113,17 @@ class Watch:
 
     def _interfaces(self) -> dict[str, str]:
         """ENIs that the flow logs cover, each with the resource through which."""
-        ids = [f["ResourceId"] for f in self.flow_logs]
-        kind = self.plan.wish.resource_type
-        if kind == "NetworkInterface":
-            return {one: one for one in ids}
-        name, key = ("vpc-id", "VpcId") if kind == "VPC" else ("subnet-id", "SubnetId")
+        every = [str(f["ResourceId"]) for f in self.flow_logs]
         ask = self.plan.access.client("ec2").get_paginator("describe_network_interfaces")
-        found = {}
+        found = {one: one for one in every if one.startswith("eni-")}
         try:
-            for at in range(0, len(ids), _FILTERS):
-                wanted = [{"Name": name, "Values": ids[at : at + _FILTERS]}]
-                for page in ask.paginate(Filters=wanted):
-                    for eni in page["NetworkInterfaces"]:
-                        found[eni["NetworkInterfaceId"]] = eni[key]
+            for kind, key in (("subnet", "SubnetId"), ("vpc", "VpcId")):
+                ids = [one for one in every if one.startswith(f"{kind}-")]
+                for at in range(0, len(ids), _FILTERS):
+                    wanted = [{"Name": f"{kind}-id", "Values": ids[at : at + _FILTERS]}]
+                    for page in ask.paginate(Filters=wanted):
+                        for eni in page["NetworkInterfaces"]:
+                            found[eni["NetworkInterfaceId"]] = eni[key]
             return found
         except Exception as error:  # noqa: BLE001 - as above
             problem = explain(error, "listing the ENIs", self.plan.access.profile)

@@ -166,7 +166,7 @@ def _resources(resource: str | Iterable[str]) -> tuple[tuple[str, ...], str]:
                 "they have fields, limits and checks of their own.",
                 "use `aws ec2 create-flow-logs --resource-type TransitGateway`.",
             )
-        found = re.fullmatch(r"(vpc|subnet|eni)-[0-9a-f]{8,17}", str(one))
+        found = re.fullmatch(r"(vpc|subnet|eni)-[0-9a-f]{8}(?:[0-9a-f]{9})?", str(one))
         if not found:
             raise FlowlabError(
                 f"{one!r} is not the id of a VPC, a subnet or an ENI.",

@@ -174,7 +174,7 @@ def test_one_window_in_three_is_skipped_and_a_second_flow_log_doubles(account):
 def test_what_is_not_on_the_menu_is_refused_with_the_nearest(account, healthy):
     for ask in (account.break_, account.mend):
         with pytest.raises(UnknownNameError, match="did you mean .*trust-policy"):
-            ask("trust-principle")
+            ask("trust-polcy")
     with pytest.raises(FlowlabError, match="takes no action"):
         account.break_("stale", action="ec2:DescribeVpcs")
     assert shown(account) == healthy and not account.faults()["broken"].any()

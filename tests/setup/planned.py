@@ -9,6 +9,7 @@ from flowlab.setup.planning import plan_flow_logs
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 VPC, SUBNET = "vpc-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60718"
+ENI = "eni-0a1b2c3d4e5f60718"
 GROUP = "/vpc/flow"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/delivery"
 STREAM = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/flows"

@@ -476,7 +476,8 @@ def test_statements_that_aws_drops_from_a_bucket_policy_are_put_back(account, ch
     theirs = {"Version": "2012-10-17", "Statement": [other_statement(bucket)]}
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(theirs))
     plan = account.plan(to=f"s3://{bucket}")
-    own = {"Sid": "AwsOwn", "Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"},
+    # AWS calls its statements as its guide does, which is as ours are called.
+    own = {"Sid": "AWSLogDeliveryWrite", "Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"},
            "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/AWSLogs/*"}  # fmt: skip
 
     def overwrite(_):  # as AWS's guide says that it may
@@ -486,9 +487,9 @@ def test_statements_that_aws_drops_from_a_bucket_policy_are_put_back(account, ch
     with script(account.asked(plan, "ec2"), "CreateFlowLogs", [overwrite]):
         plan.apply(ACCOUNT, wait=False)
     rows = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
-    assert {r["Sid"] for r in rows} == {
-        "Theirs", "AwsOwn", "AWSLogDeliveryWrite", "AWSLogDeliveryAclCheck"
-    }  # fmt: skip
+    assert sorted(r["Sid"] for r in rows) == [
+        "AWSLogDeliveryAclCheck", "AWSLogDeliveryWrite", "AWSLogDeliveryWrite2", "Theirs",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("hive", "folder"), [

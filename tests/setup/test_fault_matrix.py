@@ -13,6 +13,7 @@ from flowlab.practice.account import practice_account
 from flowlab.practice.faults import MENU
 from flowlab.setup.checking import check_setup, judged
 from flowlab.setup.inventory import from_json
+from flowlab.setup.planning import plan_flow_logs
 
 # By fault: what the finding must name; where the chain of how many of the 12 ENIs breaks first.
 # Worked out by hand: 10 ENIs deliver to the log group, 2 to the bucket, 2 are in private-b.
@@ -116,6 +117,56 @@ def test_a_fault_is_found_and_nothing_else_is_blamed(account, healthy, name):
     assert not [check for check in turned - set(fault.finds) if found.get(check) == "fail"]
     assert broken_links(report) == Counter(links)
     assert (report.exit_code == 0) == (not links)
+
+
+def wished(account, name):
+    """The plan of a flow log as it is in the healthy account."""
+    (scope,) = check_setup(snapshot="practice").inventory
+    place = "s3" if name.startswith("bucket") else "cloud-watch-logs"
+    vpcs = {vpc["CidrBlock"]: vpc["VpcId"] for vpc in scope.get("ec2:DescribeVpcs").items()}
+    one = next(
+        flow_log
+        for flow_log in scope.get("ec2:DescribeFlowLogs").items()
+        if flow_log["LogDestinationType"] == place
+    )
+    group, bucket = f"cloudwatch://{account.log_group}", f"s3://{account.services_bucket}"
+    return plan_flow_logs(
+        vpcs["10.20.0.0/24" if place == "s3" else "10.0.0.0/16"],
+        to=bucket if place == "s3" else group, fields=one["LogFormat"], hive=place == "s3",
+        retention_days=30, endpoint_url=account.endpoint_url, region=account.region,
+    )  # fmt: skip
+
+
+# Several at once where they do not hide each other: it takes seconds. The rest: test_planning.
+@pytest.mark.parametrize("names", [
+    ("trust-policy", "log-typo", "log-group-key", "never-expires"),
+    ("no-role", "no-log-group"),
+    ("bucket-acl-trap", "bucket-hive-prefix"),
+    ("bucket-missing",),
+], ids=",".join)  # fmt: skip
+def test_a_plan_mends_what_is_broken_and_once_is_enough(account, healthy, names):
+    for name in names:
+        account.break_(name)
+    try:
+        wished(account, names[0]).apply(account.account_id, wait=False)
+        again = wished(account, names[0])
+        found = statuses(check(account))
+    finally:
+        account.mend()  # also where something new stands in the place of what was gone
+    assert not [step for step in again.todo if step.action in ("create", "change")]
+    later = {"newest-event", "newest-object"}  # records take their time
+    assert {name: found[name] for name in found.keys() - later} == {
+        name: healthy[name] for name in healthy.keys() - later
+    }
+
+
+def test_a_plan_deletes_what_doubles_the_records(account):
+    account.break_("overlapping")
+    try:
+        last = wished(account, "overlapping").todo[-1]
+    finally:
+        account.mend()
+    assert (last.action, last.resource) == ("delete", "fl-0e5f1a7b3c9d24683")
 
 
 def test_after_all_that_nothing_is_wrong_any_more(account, healthy):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from setup.planned import (
@@ -10,6 +11,7 @@ from setup.planned import (
     ALLOWED,
     BUCKET,
     DEFAULT,
+    ENI,
     GROUP,
     REGION,
     ROLE,
@@ -156,6 +158,102 @@ def test_a_role_of_another_account_is_not_touched():
     assert any("of another account" in note for note in made.notes)
 
 
+@pytest.mark.parametrize(
+    ("broken", "by"),
+    [
+        (role(allowed={**ALLOWED, "Statement": [
+            *ALLOWED["Statement"],
+            {"Effect": "Deny", "Action": "logs:Put*", "Resource": "*"}]}), "denies"),
+        (role(trust={**TRUST, "Statement": [
+            *TRUST["Statement"],
+            {**TRUST["Statement"][0], "Effect": "Deny", "Condition": {}}]}), "denies"),
+        (role() | {
+            ("iam:GetRole", ROLE): {
+                "Arn": ROLE, "AssumeRolePolicyDocument": TRUST,
+                "PermissionsBoundary": {"PermissionsBoundaryArn": "arn:aws:iam::1:policy/b"}},
+            ("iam:GetPolicyVersion", "arn:aws:iam::1:policy/b"): {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]},
+        }, "permissions boundary"),
+    ],
+)  # fmt: skip
+def test_what_no_addition_mends_is_told_and_nothing_is_changed(broken, by):
+    made = plan(flow_log(), answers=group() | broken)
+    assert made.empty
+    (note,) = [n for n in made.notes if "takes nothing out" in n]
+    assert by in note
+    assert "broken where no plan can mend it" in repr(made)
+    assert "it may be assumed" not in repr(made)
+
+
+# flow logs are inherited
+
+WITHIN = {
+    ("ec2:DescribeSubnets", ""): [{"SubnetId": SUBNET, "VpcId": VPC}],
+    ("ec2:DescribeNetworkInterfaces", ""): [
+        {"NetworkInterfaceId": ENI, "SubnetId": SUBNET, "VpcId": VPC, "Status": "in-use"},
+    ],
+}
+
+
+@pytest.mark.parametrize("part", [SUBNET, ENI])
+def test_what_the_vpc_has_is_kept_for_its_parts(part):
+    made = plan(flow_log(), answers=role() | group() | WITHIN, resource=part)
+    assert made.empty
+    assert f"already as wished, on {VPC}, which contains {part}" in repr(made)
+    # Otherwise than wished, it stays: it is for others as well.
+    made = plan(flow_log(), answers=role() | group() | WITHIN, resource=part, interval=600)
+    assert "create flow log" in told(made) and "delete flow log" not in told(made)
+    assert any("counts and costs twice" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("part", [SUBNET, ENI])
+def test_what_records_the_same_again_goes_after_records_were_seen(part):
+    double = flow_log(2, ResourceId=part)
+    for there, first in ([flow_log()], "verify delivery"), ([], "create flow log"):
+        made = plan(*there, double, answers=role() | group() | WITHIN)
+        assert [step for step in told(made) if "keep" not in step] == [
+            *dict.fromkeys([first, "verify delivery"]), "delete flow log",
+        ]  # fmt: skip
+        assert made.todo[-1].call.parameters == {"FlowLogIds": [double["FlowLogId"]]}
+        assert made.delivery_role in ("", ROLE)  # one that delivers there already is used again
+    other = flow_log(2, ResourceId=part, TrafficType="REJECT")
+    made = plan(flow_log(), other, answers=role() | group() | WITHIN)
+    assert made.empty
+    assert any(f"a part of {VPC}" in note and "stays" in note for note in made.notes)
+
+
+# keys
+
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
+OWNER = {"Sid": "Owner", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+         "Action": "kms:*", "Resource": "*"}  # fmt: skip
+
+
+def key(policy, key=KEY):
+    return {("kms:DescribeKey", key): {"Arn": key, "KeyState": "Enabled", "KeyManager": "CUSTOMER"},
+            ("kms:GetKeyPolicy", key): policy}  # fmt: skip
+
+
+def test_the_key_of_a_log_group_gets_the_statement_that_it_lacks():
+    with_key = {("logs:DescribeLogGroups", GROUP):
+                {"logGroupName": GROUP, "retentionInDays": 90, "kmsKeyId": KEY}}  # fmt: skip
+    before = {"Version": "2012-10-17", "Statement": [OWNER]}
+    made = plan(flow_log(), answers=role() | with_key | key(before))
+    assert told(made)[1] == "change key policy"
+    call = made.todo[1].call
+    after = json.loads(call.parameters["Policy"])
+    assert after["Statement"][0] == OWNER
+    assert after["Statement"][1]["Principal"] == {"Service": f"logs.{REGION}.amazonaws.com"}
+    assert (call.operation, call.parameters["KeyId"]) == ("PutKeyPolicy", KEY)
+    assert json.loads(made.todo[1].undo.parameters["Policy"]) == before
+    assert plan(flow_log(), answers=role() | with_key | key(after)).empty
+
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    made = plan(flow_log(), answers=role() | with_key | key({**before, "Statement": [deny]}))
+    assert made.empty and any("denies" in note for note in made.notes)
+
+
 # S3
 
 THEIRS = {"Sid": "Theirs", "Effect": "Allow", "Principal": {"AWS": "111122223333"},
@@ -186,6 +284,68 @@ def test_a_bucket_policy_keeps_what_stands_in_it_and_shows_the_difference():
     assert creation["DestinationOptions"] == {
         "FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": False
     }  # fmt: skip
+
+
+def bucket(*rows, ownership="BucketOwnerEnforced"):
+    return BUCKET | {
+        ("s3:GetBucketPolicy", "acme-logs"): {"Version": "2012-10-17", "Statement": [*rows]},
+        ("s3:GetBucketOwnershipControls", "acme-logs"): ownership,
+    }
+
+
+def delivery(action, resource, **conditions):
+    mine = {"StringEquals": {"aws:SourceAccount": ACCOUNT, **conditions},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:*"}}  # fmt: skip
+    return {"Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"},
+            "Action": action, "Resource": f"arn:aws:s3:::{resource}", "Condition": mine}  # fmt: skip
+
+
+CHECK = delivery("s3:GetBucketAcl", "acme-logs")
+# As AWS's guide has it.
+ASKS_ACL = {"Sid": "AWSLogDeliveryWrite", **delivery(
+    "s3:PutObject", f"acme-logs/AWSLogs/{ACCOUNT}/*",
+    **{"s3:x-amz-acl": "bucket-owner-full-control"})}  # fmt: skip
+
+
+@pytest.mark.parametrize("ownership", ["BucketOwnerEnforced", "ObjectWriter"])
+def test_a_bucket_policy_that_allows_delivery_is_kept_whatever_its_form(ownership):
+    for write in delivery("s3:PutObject", "acme-logs/*"), ASKS_ACL:
+        made = plan(answers=bucket(write, CHECK, ownership=ownership), to="s3://acme-logs")
+        assert "keep bucket policy" in told(made) and "change bucket policy" not in told(made)
+        warned = any("s3:x-amz-acl" in note for note in made.notes)
+        assert warned == (write is ASKS_ACL and ownership == "BucketOwnerEnforced")
+
+
+@pytest.mark.parametrize(("hours", "changes"), [(0, False), (5, True)])
+def test_the_acl_is_not_asked_for_any_more_where_nothing_arrives(hours, changes):
+    one = flow_log(LogDestinationType="s3", LogDestination="arn:aws:s3:::acme-logs",
+                   LogGroupName=None, CreationTime="2026-11-01T00:00:00+00:00")  # fmt: skip
+    newest = datetime(2026, 11, 23, tzinfo=UTC) - timedelta(hours=hours)
+    listed = {("s3:ListBucket", "arn:aws:s3:::acme-logs"): {
+        "objects": 1, "newest": newest.isoformat(), "newest_key": f"x_{one['FlowLogId']}_y.log.gz",
+        "looked_at": ["AWSLogs/"], "complete": True,
+    }}  # fmt: skip
+    made = plan(one, answers=bucket(ASKS_ACL, CHECK) | listed, to="s3://acme-logs")
+    assert ("change bucket policy" in told(made)) == changes
+    if changes:
+        change = next(step for step in made.todo if step.what == "bucket policy")
+        assert "s3:x-amz-acl" not in change.call.parameters["Policy"]
+        assert json.loads(change.call.parameters["Policy"])["Statement"][1] == CHECK
+
+
+def test_a_deny_in_a_bucket_policy_is_told_and_nothing_added():
+    deny = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::acme-logs/*"}  # fmt: skip
+    made = plan(answers=bucket(deny), to="s3://acme-logs")
+    assert "change bucket policy" not in told(made)
+    assert any("statement No denies" in note and "does not help" in note for note in made.notes)
+
+
+def test_what_is_added_asks_for_an_acl_only_where_there_are_acls():
+    for ownership, asks in ("BucketOwnerEnforced", False), ("BucketOwnerPreferred", True):
+        made = plan(answers=bucket(THEIRS, ownership=ownership), to="s3://acme-logs")
+        (change,) = [s for s in made.todo if s.action == "change"]
+        assert ("s3:x-amz-acl" in change.call.parameters["Policy"]) == asks
 
 
 def test_a_bucket_policy_that_cannot_be_read_is_never_written():
