@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from flowlab.setup.coverage import FlowLog, by_resource, covering, in_use
+from flowlab.setup.coverage import FlowLog, by_resource, containers, covering, in_use
 from flowlab.setup.destinations import destination_of
 from flowlab.setup.inventory import Scope
 from flowlab.setup.owners import moment
@@ -115,6 +115,8 @@ def _coverage(scope: Scope) -> Iterator[Check]:
         )
         return
     index, owners = by_resource(flow_logs.items()), _network_owners(scope)
+    around = containers(scope)
+    within = {one for on in index for one in around.get(on, ())}  # VPCs with flow logs on parts
     for eni in filter(in_use, interfaces.items()):
         name = str(eni.get("NetworkInterfaceId", ""))
         if not flow_logs.known:
@@ -138,13 +140,18 @@ def _coverage(scope: Scope) -> Iterator[Check]:
                 f"ask account {owner}, or create a flow log on {name} itself.",
             )  # fmt: skip
         else:
+            subnet = eni.get("SubnetId")
+            remedy = f"create one on {vpc}, which covers all that is in it"
+            if vpc in within:
+                remedy = (
+                    f"create one on {subnet}, as other parts of {vpc} have; or one on {vpc}, and "
+                    "then delete those, which would record again what it records"
+                )
             yield tell(
-                "fail",
-                f"no flow log is on {name}, its subnet {eni.get('SubnetId')} or its VPC {vpc}.",
+                "fail", f"no flow log is on {name}, its subnet {subnet} or its VPC {vpc}.",
                 "none was ever created there, or it was deleted.",
-                f"create one on {vpc}, which covers all that is in it; fl.plan_flow_logs() plans "
-                "it.",
-            )
+                f"{remedy}; fl.plan_flow_logs() plans it.",
+            )  # fmt: skip
 
 
 def _network_owners(scope: Scope) -> dict[str, str]:

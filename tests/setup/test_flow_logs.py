@@ -53,6 +53,11 @@ def test_what_a_subnet_has_holds_for_its_enis_alone():
     }  # fmt: skip
     (broken,) = [c for c in covers if c.status == "fail"]
     assert world.SUBNET_B in broken.evidence and world.VPC in broken.remedy
+    # One on the VPC alone would record the first subnet twice.
+    assert f"create one on {world.SUBNET_B}" in broken.remedy
+    assert "then delete those" in broken.remedy
+    for check in by_name(judged(None, resource="vpc-0ffffffffffffffff"), "flow-log-covers"):
+        assert check.remedy.startswith(f"create one on {world.VPC}, which covers all")
 
 
 def test_in_a_shared_vpc_nobody_can_tell():
