@@ -66,7 +66,7 @@ def judge_trust(subject: Subject, role: Answer) -> Iterator[Check]:
             meant.append((statement, found))
     yield _trust(subject, statements, request, bool(meant), right)
     if meant:
-        yield _guard(subject, meant, request, right)
+        yield _guard(subject, statements, meant, request, right)
 
 
 def _trust(
@@ -109,7 +109,11 @@ def _trust(
 
 
 def _guard(
-    subject: Subject, meant: Sequence[tuple[Statement, list[Part]]], request: Request, right: str
+    subject: Subject,
+    statements: Sequence[Statement],
+    meant: Sequence[tuple[Statement, list[Part]]],
+    request: Request,
+    right: str,
 ) -> Check:
     name = "role-trust-guard"
     mine = subject.scope.account_id
@@ -120,7 +124,7 @@ def _guard(
         for statement, found in meant
         if applies(found) is True and applies(parts(statement, others)) is not False
     ]
-    if open_to_all:
+    if open_to_all and not evaluate(statements, others).denied_by:
         return subject.check(
             name,
             "warn",

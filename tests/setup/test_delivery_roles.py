@@ -235,6 +235,16 @@ def test_the_guard_against_the_confused_deputy(conditions, status, cause):
     assert set(statuses(checks)) <= {"role-trust-guard"}
 
 
+def test_a_deny_is_a_guard_too():
+    deny = {"Effect": "Deny", "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringNotEquals": {"aws:SourceAccount": ACCOUNT}}}  # fmt: skip
+    trust = {**PUBLISHED_TRUST, "Statement": [*PUBLISHED_TRUST["Statement"], deny]}
+    assert judge(trust=trust)["role-trust-guard"].status == "ok"
+    deny["Condition"] = {"StringEquals": {"aws:SourceAccount": "210987654321"}}
+    assert judge(trust=trust)["role-trust-guard"].status == "warn"
+
+
 @pytest.mark.parametrize(
     ("policy", "cause"),
     [
