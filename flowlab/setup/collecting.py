@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -59,7 +59,9 @@ def collect(
         No region is known, one is not enabled, AWS cannot be reached, or an id is none.
     """
     target, taken = Target(vpc, subnet, interface), clock()
-    named = regions if regions is None or isinstance(regions, str) else list(regions)
+    named = (
+        list(regions) if isinstance(regions, Iterable) and not isinstance(regions, str) else regions
+    )
     if named is not None and named != "all":
         regions_of(named, "", None, "")  # refuses what is none, before anything is asked
     inquiries: list[Inquiry] = []

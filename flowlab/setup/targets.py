@@ -126,8 +126,12 @@ def regions_of(
                 "allow it (fl.setup_policy() prints all that is needed), or name the regions.",
             )
         return sorted(name for name, state in states.items() if state in _ON)
-    names = [home] if asked is None else [asked] if isinstance(asked, str) else list(asked)
-    if not names or not all(isinstance(name, str) and name for name in names):
+    names = [home] if asked is None else [asked] if isinstance(asked, str) else asked
+    if (
+        not isinstance(names, Sequence)
+        or not names
+        or not all(isinstance(name, str) and name for name in names)
+    ):
         raise FlowlabError(
             f"regions={asked!r} names no region.",
             fix="write it like regions='eu-west-1', regions=['eu-west-1', 'us-east-1'] or "

@@ -379,6 +379,7 @@ def test_aws_is_asked_with_filters_and_not_relied_on_for_them(two_vpcs, monkeypa
         ({"vpc": "vpc-0123456789ABCDEF0"}, "cannot be the id"),
         ({"regions": []}, "regions=.. names no region"),
         ({"regions": [None]}, "names no region"),
+        ({"regions": 3}, "regions=3 names no region"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_before_asking(no_aws_credentials, given, says):
