@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from typing import Any
 
@@ -95,3 +96,11 @@ def amount_text(value: float, unit: str, digits: int = 3) -> str:
     while abs(value) >= 1000 - 0.5 * 10 ** (3 - digits) and power < len(prefixes) - 1:
         value, power = value / 1000, power + 1
     return f"{value:.{digits}g} {prefixes[power]}{unit}".rstrip()
+
+
+class PolicyText(dict[str, Any]):
+    """A policy document that shows itself as the JSON that AWS takes."""
+
+    def __repr__(self) -> str:
+        """Write it as JSON."""
+        return json.dumps(self, indent=2)

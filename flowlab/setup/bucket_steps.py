@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from flowlab.setup.subjects import Subject
 from flowlab.setup.verdicts import Check
 
 _POLICY_SIZE = 20_480  # bytes that S3 takes
+_NEW_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _TRAP = (
     "it demands s3:x-amz-acl, as AWS's own example does, and ACLs are switched off in the bucket"
 )
@@ -40,7 +42,7 @@ def bucket_steps(draft: Draft, flow_logs: Sequence[Mapping[str, Any]]) -> None:
     Raises
     ------
     FlowlabError
-        Its policy is no policy, or has no room.
+        Its policy is no policy, or has no room; or it cannot be made under this name.
     """
     scope, wish, bucket = draft.scope, draft.wish, draft.wish.destination.name
     place = scope.get("s3:GetBucketLocation", bucket)
@@ -146,6 +148,13 @@ def _mend_key(draft: Draft, bucket: str) -> None:
 
 def _new_bucket(draft: Draft, bucket: str) -> None:
     scope, wish, named = draft.scope, draft.wish, {"Bucket": bucket}
+    if not _NEW_NAME.fullmatch(bucket):
+        raise FlowlabError(
+            f"there is no bucket {bucket}, and none of this name can be made.",
+            "S3 takes 3 to 63 small letters, digits, dots and hyphens, a letter or digit at each "
+            "end.",
+            "check the name: to='s3://bucket/prefix'.",
+        )
     there = {} if scope.region == "us-east-1" else {
         "CreateBucketConfiguration": {"LocationConstraint": scope.region}
     }  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from flowlab.wording import PolicyText
+
 
 class Need(NamedTuple):
     """Actions that are needed on the same resources.
@@ -116,7 +118,7 @@ def setup_policy(
     Returns
     -------
     dict
-        ``json.dumps`` makes it text.
+        Printed, or shown in a notebook, it is the JSON that AWS takes.
 
     Notes
     -----
@@ -134,16 +136,14 @@ def setup_policy(
         "account_id": account_id, "region": region, "log_group": log_group, "bucket": bucket,
         "role": role, "partition": partition,
     }  # fmt: skip
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": need.sid,
-                "Effect": "Allow",
-                "Action": list(need.actions),
-                "Resource": [resource.format(**given) for resource in need.resources],
-                **({"Condition": need.condition} if need.condition else {}),
-            }
-            for need in NEEDS
-        ],
-    }
+    statements = [
+        {
+            "Sid": need.sid,
+            "Effect": "Allow",
+            "Action": list(need.actions),
+            "Resource": [resource.format(**given) for resource in need.resources],
+            **({"Condition": need.condition} if need.condition else {}),
+        }
+        for need in NEEDS
+    ]
+    return PolicyText(Version="2012-10-17", Statement=statements)

@@ -128,7 +128,8 @@ class SetupReport:
             ``...-anonymized.json``, whole or not at all; ``check_setup(snapshot=folder)`` takes
             the newest.
         anonymize : bool
-            Replace ids, names, addresses and tags by others of the same shape.
+            Replace ids, names, tags and public addresses by others of the same shape. Private
+            addresses stay: without them, nobody could judge subnets and limits.
 
         Returns
         -------

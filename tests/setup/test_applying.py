@@ -160,6 +160,14 @@ def test_records_of_an_eni_elsewhere_verify_nothing(account, checked, monkeypatc
     assert not account.plan(fields="minimal").apply(ACCOUNT, timeout=0.2).verified
 
 
+def test_a_plan_knows_the_enis_it_is_for(account):
+    plans = account.plan(), account.plan(account.client("ec2").describe_network_interfaces(
+        NetworkInterfaceIds=[account.eni])["NetworkInterfaces"][0]["SubnetId"])  # fmt: skip
+    for plan in plans:
+        enis = plan.scope.get("ec2:DescribeNetworkInterfaces").items()
+        assert [eni["NetworkInterfaceId"] for eni in enis] == [account.eni]
+
+
 def test_applying_twice_makes_nothing_twice(account, checked):
     plan = account.plan()
     plan.apply(ACCOUNT, wait=False)

@@ -269,6 +269,11 @@ def test_a_bucket_that_is_missing_is_made_shut():
     assert made.todo[5].call.parameters["LogDestination"] == "arn:aws:s3:::acme-logs/vpc"
 
 
+def test_a_bucket_that_cannot_be_made_is_not_planned():
+    with pytest.raises(FlowlabError, match="none of this name can be made"):
+        plan(answers={("s3:GetBucketLocation", "Acme_Logs"): None}, to="s3://Acme_Logs")
+
+
 def test_a_bucket_policy_keeps_what_stands_in_it_and_shows_the_difference():
     policy = {"Version": "2012-10-17", "Statement": [THEIRS]}
     answers = BUCKET | {("s3:GetBucketPolicy", "acme-logs"): policy}

@@ -205,6 +205,12 @@ def test_folders_of_flow_logs_can_be_listed_and_others_cannot(prefix, folder):
         assert answer(other) != ALLOW
 
 
+def test_it_prints_as_the_json_that_aws_takes():
+    policy = setup_policy(bucket="acme-logs")
+    assert json.loads(str(policy)) == json.loads(f"{policy!r}") == policy
+    assert json.dumps(policy).startswith('{"Version": "2012-10-17"')
+
+
 def test_it_only_looks():
     reading = ("Describe", "Get", "List", "Filter", "Simulate")
     for statement in setup_policy()["Statement"]:
