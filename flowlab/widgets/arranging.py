@@ -89,7 +89,7 @@ class Frame:
         self._wrong = {name: w.HTML() for name in controls}
         # Both its scroll bars are in sight, however many rows it has.
         self._table = w.HTML(layout=w.Layout(overflow="auto", max_height="36em"))
-        self._chart, self._rows = _scrolling(chart.widget), rows
+        self._chart, self._rows = _scrolling(chart), rows
         # All of them, always: ipympl's canvas does not leave the page when it is taken out of a
         # box, and another would come each time it is put back.
         self._view = w.VBox([self._chart, self._rows.box, self._table])
@@ -105,7 +105,7 @@ class Frame:
                 self.ribbon,
                 w.HBox([self.back, self.everything, self._trail]),
                 w.HBox(columns, layout=w.Layout(flex_flow="row wrap")),
-                _scrolling(over_time.widget),
+                _scrolling(over_time),
                 *([period] if period is not None else []),
                 controls["view"],
                 message,
@@ -166,10 +166,12 @@ class Frame:
             display(Javascript(_INSERT.format(source=json.dumps(text))))  # type: ignore[no-untyped-call]
 
 
-def _scrolling(widget: w.Widget) -> w.Box:
-    """Let what is too wide for a narrow window be scrolled, instead of being cut."""
-    widget.layout.flex = "0 0 auto"
-    return w.Box([widget], layout=w.Layout(overflow="auto"))
+def _scrolling(chart: Chart) -> w.Box:
+    """Let a chart that is too wide for a narrow window be scrolled, instead of being cut."""
+    if not chart.is_live:  # a picture, which grows narrow by itself
+        return w.Box([chart.widget], layout=w.Layout(overflow="hidden"))
+    chart.widget.layout.flex = "0 0 auto"
+    return w.Box([chart.widget], layout=w.Layout(overflow="auto"))
 
 
 def _told(settings: Settings, before: Settings) -> str:

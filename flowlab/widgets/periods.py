@@ -9,6 +9,8 @@ import ipywidgets as w
 import pandas as pd
 
 _MOST_STOPS = 200
+# What is chosen is two moments, written beside the slider: for less than one is there room.
+_ROOM = "<style>.flowlab-period .widget-readout {max-width: none; min-width: 19em}</style>"
 _WIDTHS = ("1min", "5min", "15min", "30min", "1h", "3h", "6h", "12h", "1D", "7D", "28D")
 
 
@@ -32,11 +34,13 @@ class PeriodSlider:
         self._chosen = chosen
         self._stops = _stops(first, last)
         self._told = False
-        self.widget = w.SelectionRangeSlider(
+        self._slider = w.SelectionRangeSlider(
             options=self._options(ZoneInfo("UTC")), index=(0, len(self._stops) - 1),
             description="period", continuous_update=False, layout=w.Layout(width="100%"),
         )  # fmt: skip
-        self.widget.observe(self._moved, "index")
+        self._slider.observe(self._moved, "index")
+        self._slider.add_class("flowlab-period")
+        self.widget = w.Box([w.HTML(_ROOM), self._slider])
 
     def show(self, start: pd.Timestamp, end: pd.Timestamp, zone: ZoneInfo) -> None:
         """Set the handles as near as the stops allow, on the clock of a zone."""
@@ -45,9 +49,9 @@ class PeriodSlider:
         self._told = True
         try:
             options = self._options(zone)
-            if list(self.widget.options) != options:
-                self.widget.options = options
-            self.widget.index = (low, max(low, high))
+            if list(self._slider.options) != options:
+                self._slider.options = options
+            self._slider.index = (low, max(low, high))
         finally:
             self._told = False
 
