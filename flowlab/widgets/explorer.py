@@ -102,6 +102,7 @@ class Explorer(Panel):
         self._asked: OrderedDict[str, Any] = OrderedDict()
         self._trail: list[Settings] = []
         self._settings = Settings()
+        self._clock = self._settings.timezone  # of what stands in the boxes of the period
         super().__init__({"flows": held}, panel.make(held, self._values))
         self._screen = Screen(
             self.controls, self._message, ledger, self._whole, self._dragged, self._drill
@@ -142,6 +143,7 @@ class Explorer(Panel):
         with self.together():
             panel.write(self.controls, settings.but(**ours))
             self._pending = False
+        self._clock = settings.timezone
 
     @property
     def flows(self) -> pd.DataFrame:
@@ -269,7 +271,7 @@ class Explorer(Panel):
         if wrong:
             self.error = "; ".join(wrong.values())
             return
-        if settings.timezone != self._settings.timezone:  # the same moments, on another clock
+        if settings.timezone != self._clock:  # the same moments, on another clock
             settings = settings.but(start=self._settings.start, end=self._settings.end)
             self._write(settings)
         with self.reporting():

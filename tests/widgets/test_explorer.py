@@ -174,6 +174,16 @@ def test_it_opens_with_settings_as_text_or_as_they_are(flows, unrendered):
         fl.explore(flows, settings="nonsense")
 
 
+def test_settings_on_another_clock_keep_their_period(flows, unrendered):
+    wanted = Settings(start="2026-03-02 06:00:00", end="2026-03-02 07:00:00", timezone="Asia/Tokyo")
+    opened = fl.explore(flows, settings=wanted.to_text())
+    assert opened.settings == wanted and 'start="2026-03-02 06:00:00"' in opened.call
+    assert opened.controls["start"].value == "2026-03-02 15:00:00"
+    for other in (wanted.but(timezone="UTC", end="2026-03-02 09:00:00"), Settings(), wanted):
+        opened.settings = other
+        assert opened.settings == other
+
+
 def test_an_archive_is_explored_like_a_frame(flows, archive, unrendered, run):
     ex = fl.explore(archive)
     ex.controls["action"].value = "REJECT"
