@@ -55,7 +55,7 @@ def written(counts: Counts, ledger: Ledger | None, cut: str) -> str:
     if counts.before:
         parts.append(f"beside {counts.before}")
     parts.append(f"{counts.matching - counts.shown:,} set aside by rules")
-    parts += _reading(ledger)
+    parts += _reading(ledger, counts.read)
     if cut:
         parts.append(f"<b>limit reached</b>: {cut}")
     style = "padding:.4em .8em;border:1px solid rgba(128,128,128,.5);border-radius:4px"
@@ -63,7 +63,12 @@ def written(counts: Counts, ledger: Ledger | None, cut: str) -> str:
     return f"<div role='status' style='{style}'>{told}</div>"
 
 
-def _reading(ledger: Ledger | None) -> list[str]:
+def _reading(ledger: Ledger | None, given: int) -> list[str]:
     if ledger is None:
         return ["rejected lines and SKIPDATA: pass ledger= to see them"]
-    return [f"{ledger.rejected:,} rejected lines", f"{ledger.skipdata:,} SKIPDATA"]
+    told = [f"{ledger.rejected:,} rejected lines", f"{ledger.skipdata:,} SKIPDATA"]
+    if ledger.records > given:  # by fl.exclude, say, before they came here
+        told.insert(0, f"{ledger.records - given:,} more were read, and left out before")
+    if not ledger.complete:
+        told.append("the reading is not complete: see the ledger")
+    return told

@@ -8,7 +8,7 @@ import re
 import pytest
 
 import flowlab as fl
-from flowlab.ledger import FileEntry, Ledger
+from flowlab.ledger import UNREAD, FileEntry, Ledger
 from flowlab.widgets.ribbon import Counts, written
 
 COUNTS = Counts(
@@ -38,6 +38,21 @@ def test_what_reading_lost_is_told_or_said_to_be_unknown():
     entry = FileEntry("a.log", content="text", fields=14, lines=3)
     assert entry.lines == 3
     assert "0 rejected lines" in words(written(COUNTS, lost, ""))
+
+
+def test_records_that_were_left_out_before_are_told():
+    _, ledger = fl.sample_flows()
+    some = COUNTS._replace(read=90_000, matching=90_000, shown=90_000)
+    assert "7,029 more were read, and left out before" in words(written(some, ledger, ""))
+    assert "left out" not in words(written(COUNTS, ledger, ""))
+
+
+def test_a_reading_that_is_not_complete_is_told():
+    _, ledger = fl.sample_flows()
+    assert "not complete" not in words(written(COUNTS, ledger, ""))
+    lost = Ledger([FileEntry("a.log", content=UNREAD[0], problem="access denied")])
+    assert not lost.complete
+    assert "not complete: see the ledger" in words(written(COUNTS, lost, ""))
 
 
 def test_a_cut_is_said_and_none_is_not():
