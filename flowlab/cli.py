@@ -198,10 +198,19 @@ def _report(options: argparse.Namespace) -> None:
         _report_by_notebook(options)
         return
     import flowlab as fl
-    from flowlab.reports.composing import report
+    from flowlab.reports.composing import report, require_output
+    from flowlab.reports.material import rules_of
 
+    # Reading may take an hour: what is wrong with the rest is said before.
+    require_output(options.output)
+    rules = rules_of(_rules(_listed(options.rules)) or None)
     period = {"start": options.start, "end": options.end}
     key = None if options.key_file is None else _contents(options.key_file).strip()
+    if key is not None and not options.anonymize:
+        raise FlowlabError(
+            "--key-file is for --anonymize, which is not there.",
+            fix="add --anonymize, or leave the key out.",
+        )
     if options.source:
         flows, ledger = fl.read_flows(options.source, **period)
     else:
@@ -213,7 +222,7 @@ def _report(options: argparse.Namespace) -> None:
         anonymize=options.anonymize,
         key=key,
         ledger=ledger,
-        rules=_rules(_listed(options.rules)) or None,
+        rules=rules,
         **period,
     )
     print(f"report written to {written}")

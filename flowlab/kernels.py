@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from queue import Empty
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
+# Likely cause and remedy, where it is not a cell that failed.
+TOO_LONG = (
+    "it waits for what does not come, or there is more to do than usual",
+    "allow more time for one cell (--timeout, or timeout=), or give it fewer records",
+)
+DIED = (
+    "it held more records than there is memory for, or a library crashed",
+    "give it a shorter period, or ask an archive (fl.open_archive) instead of loading all",
+)
 MOST_PRINTED = 1_000_000  # characters that one cell may print; a person reads less
 LOOK_AGAIN = 1.0  # seconds without a message, after which it is looked for anew
 MOST_SHOWN = 20_000_000  # characters that one cell may show: pictures in base64, pages of tables
@@ -103,6 +113,13 @@ class BoundedClient(NotebookClient):
                 before.text += last.text
                 cell.outputs.pop()
         return kept
+
+    def last_words(self, complaints: IO[bytes]) -> str:
+        """Give the last line that a kernel wrote which never came up."""
+        atexit.unregister(self._cleanup_kernel)  # it fails where there is nothing to clean up
+        complaints.seek(0)
+        lines = complaints.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def looking_again(get_message: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -17,6 +17,10 @@ from flowlab.wording import cut_short, plain_text
 KINDS = (".html", ".ipynb", ".pdf")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 500  # characters of an error
+_FAILED = (
+    "the records lack what the cell needs, or the notebook was changed",
+    "open the notebook in JupyterLab and run it there: it stops at the same cell",
+)
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,15 @@ class NotebookRun:
         What stopped it, in one line; empty if it ran to its end.
     cell : str
         Where: the number of the cell among those of code, and its first line.
+    remedy : tuple of str
+        Likely cause and remedy, where no cell failed but time or the kernel ran out.
     """
 
     notebook: Any
     widgets: dict[str, Any]
     error: str
     cell: str = ""
+    remedy: tuple[str, str] | None = None
 
 
 def run_notebook(
@@ -73,7 +80,7 @@ def run_notebook(
     ------
     FlowlabError
         There is no such notebook, it is none, or it has no cell tagged ``parameters`` to put any
-        after.
+        after; or the kernel does not start.
     UnknownNameError
         The cell tagged ``parameters`` does not set a name of these.
     MissingExtraError
@@ -82,7 +89,7 @@ def run_notebook(
     try:
         from nbclient import exceptions as stopped
 
-        from flowlab.kernels import BoundedClient, first_line
+        from flowlab.kernels import DIED, TOO_LONG, BoundedClient, first_line
     except ImportError as error:
         raise _missing_extra(error) from error
     path = Path(path)
@@ -105,7 +112,10 @@ def run_notebook(
         if progress is not None:
             progress(at)
 
-    with tempfile.TemporaryDirectory(prefix="flowlab-") as sockets:
+    with (
+        tempfile.TemporaryDirectory(prefix="flowlab-") as sockets,
+        tempfile.TemporaryFile() as complaints,
+    ):
         client = BoundedClient(
             notebook,
             folder=path.resolve().parent,
@@ -113,10 +123,12 @@ def run_notebook(
             timeout=timeout,
             started=started,
         )
-        problem = ""
+        problem, remedy = "", None
         try:
             client.execute(
                 env=dict(os.environ if environment is None else environment),
+                # What a kernel says when it is stopped is no news to whoever waits for a report.
+                stderr=complaints,
                 cleanup_kc=True,  # a kernel manager of ours it would leave running
             )
         except stopped.CellExecutionError as error:
@@ -126,9 +138,25 @@ def run_notebook(
                 problem = next(filter(None, map(_error_in, notebook.cells)), problem)
         except stopped.CellTimeoutError:
             problem = f"a cell took longer than {timeout:g} s"
-        except stopped.DeadKernelError:
+            remedy = TOO_LONG
+        except stopped.DeadKernelError as error:
+            if not at:
+                raise _not_started(client.last_words(complaints)) from error
             problem = "the kernel died; out of memory is the usual cause"
-    return NotebookRun(notebook, dict(client.widget_state), problem, at if problem else "")
+            remedy = DIED
+        except (RuntimeError, AssertionError) as error:  # nbclient's, of a kernel that never was
+            if at:
+                raise
+            raise _not_started(client.last_words(complaints)) from error
+    return NotebookRun(notebook, dict(client.widget_state), problem, at if problem else "", remedy)
+
+
+def _not_started(said: str) -> FlowlabError:
+    return FlowlabError(
+        f"the notebook's kernel did not start: {cut_short(plain_text(said), _LONGEST)}",
+        "ipykernel is damaged, or a start-up file of IPython or Python stops it",
+        "run `python -m ipykernel --version` with this Python, and look into ~/.ipython",
+    )
 
 
 def render_notebook(
@@ -199,10 +227,9 @@ def render_notebook(
     problem, where = (run.error, run.cell) if run.error else _shown_error(run)
     if problem:
         raise FlowlabError(
-            f"no report was written: {notebook.name} stopped with "
+            f"no report was written: {notebook.name} stopped {'because' if run.remedy else 'with'} "
             f"{cut_short(plain_text(' '.join(problem.split())), _LONGEST)}, in {where}.",
-            "the records lack what a cell needs, or the notebook was changed",
-            f"open {notebook} in JupyterLab and run it there: it stops at the same cell",
+            *(run.remedy or _FAILED),
         )
 
     def refuse(data: bytes) -> None:

@@ -220,6 +220,26 @@ def test_report_says_when_the_key_cannot_be_read(tmp_path, capsys):
     assert "gone could not be read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-o", "friday.txt"], "cannot be written as friday.txt"),
+        (["-o", "there/friday.html"], "there is not a folder"),
+        (["-o", "friday.html", "--rules", "dnss"], "'dnss' is not known"),
+        (["-o", "friday.html", "--key-file", "there"], "--key-file is for --anonymize"),
+    ],
+)
+def test_what_is_wrong_with_a_report_is_said_before_anything_is_read(
+    tmp_path, monkeypatch, capsys, options, said
+):
+    monkeypatch.setattr(flowlab, "read_flows", lambda *_, **__: pytest.fail("read"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").write_text("a key")
+    assert cli.main(["report", "logs", *options]) == 1
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
 # flowlab leak-scan
 
 

@@ -104,7 +104,7 @@ def report(
     'friday.html'
     """
     path = Path(output).expanduser().absolute()
-    kind = _kind_of(path)
+    kind = require_output(path)
     if key is not None and not anonymize:
         raise FlowlabError(
             "a key was given, but nothing is to be anonymized.", fix="add anonymize=True."
@@ -114,13 +114,9 @@ def report(
 
     from flowlab.reports.leaks import refuse_leaks
     from flowlab.reports.material import Material, rules_of
-    from flowlab.reports.printing import find_chromium, print_pdf
+    from flowlab.reports.printing import print_pdf
     from flowlab.reports.sections import chapter, wanted
-    from flowlab.writing import require_writable, write_whole
-
-    require_writable(path)
-    if kind == "pdf":
-        find_chromium()
+    from flowlab.writing import write_whole
 
     if ledger is None:
         own = getattr(flows, "ledger", None)  # an archive that flowlab wrote knows its own
@@ -143,6 +139,29 @@ def report(
         page.write_bytes(data)
         printed = print_pdf(page, Path(folder) / "report.pdf").read_bytes()
     return write_whole(path, printed, check=refuse)
+
+
+def require_output(output: str | Path) -> str:
+    """Find out, before records are read, whether a report can be written there.
+
+    Returns
+    -------
+    {"html", "ipynb", "pdf"}
+
+    Raises
+    ------
+    FlowlabError
+        It cannot; see `report`.
+    """
+    from flowlab.reports.printing import find_chromium
+    from flowlab.writing import require_writable
+
+    path = Path(output).expanduser().absolute()
+    kind = _kind_of(path)
+    require_writable(path)
+    if kind == "pdf":
+        find_chromium()
+    return kind
 
 
 def _kind_of(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ _TEMPLATE = """
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
 """
+
+# The policy hinders neither a page that goes elsewhere by itself nor a look-up of a name ahead.
+_LEADING_AWAY = re.compile(
+    r"<meta\b[^>]*\bhttp-equiv\s*=\s*[\"']?\s*refresh\b[^>]*>|<link\b[^>]*>", re.IGNORECASE
+)
 
 
 def page(notebook: Any, *, name: str, folder: Path) -> bytes:
@@ -48,4 +54,5 @@ def page(notebook: Any, *, name: str, folder: Path) -> bytes:
     made, _ = exporter.from_notebook_node(
         notebook, resources={"metadata": {"name": name, "path": str(folder)}}
     )
-    return str(made).encode("utf-8", "surrogatepass")
+    made = _LEADING_AWAY.sub("", str(made))
+    return made.encode("utf-8", "surrogatepass")

@@ -150,6 +150,18 @@ def test_the_page_asks_nobody_for_anything(run, tmp_path):
     assert "<title>&lt;b&gt;</title>" in page
 
 
+def test_the_page_does_not_lead_away(tmp_path):
+    away = '<META HTTP-EQUIV="refresh" content="0;url=https://a.example">'
+    ahead = '<link rel="preconnect" href="https://b.example">'
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell(f"a {away} {ahead} b")]
+    )
+    html = page_of(notebook, name="made", folder=tmp_path).decode()
+    assert "a.example" not in html
+    assert "b.example" not in html
+    assert "Content-Security-Policy" in html
+
+
 def test_errors_that_are_meant_to_be_there_are_their_message_alone(tmp_path):
     path = made(tmp_path, "secret = 'value-of-a-variable'", "1 / 0", tags=["raises-exception"])
     run = rendering.run_notebook(path)
@@ -195,19 +207,31 @@ def test_an_error_of_showing_a_result_counts_too(tmp_path):
         rendering.render_notebook(made(tmp_path, "n = 1", shown), tmp_path / "page.html")
 
 
-def test_a_cell_that_hangs_is_stopped_and_named(tmp_path, capsys):
+def test_a_cell_that_hangs_is_stopped_and_named(tmp_path, capfd):
     path = made(tmp_path, "n = 1", "import time; time.sleep(60)")
     command = ["render", str(path), "-o", str(tmp_path / "o.html"), "--timeout", "1"]
     assert cli.main(command) == 1
-    err = capsys.readouterr().err
-    assert "a cell took longer than 1 s, in code cell 2 of 2 (import time" in err
+    err = capfd.readouterr().err
+    assert "because a cell took longer than 1 s, in code cell 2 of 2 (import time" in err
+    assert "--timeout" in err
+    assert "Traceback" not in err  # the kernel's, of being stopped
     assert not (tmp_path / "o.html").exists()
 
 
 def test_a_kernel_that_dies_is_said_to_have(tmp_path):
     path = made(tmp_path, "n = 1", "import os; os._exit(1)")
-    with pytest.raises(FlowlabError, match="the kernel died; .*, in code cell 2 of 2"):
+    with pytest.raises(FlowlabError, match="the kernel died; .*, in code cell 2 of 2") as caught:
         rendering.render_notebook(path, tmp_path / "page.html")
+    assert "shorter period" in str(caught.value)
+
+
+def test_a_kernel_that_does_not_start_is_said_to_have_not(tmp_path, monkeypatch):
+    start_up = tmp_path / "ipython" / "profile_default" / "startup"
+    start_up.mkdir(parents=True)
+    (start_up / "0.py").write_text("import os; os.write(2, b'no room'); os._exit(1)")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    with pytest.raises(FlowlabError, match="kernel did not start: no room"):
+        rendering.render_notebook(made(tmp_path, "n = 1"), tmp_path / "page.html")
 
 
 def test_what_is_printed_or_shown_beyond_reading_is_cut(tmp_path, monkeypatch):
