@@ -224,11 +224,17 @@ def as_table(flows: Any) -> Table:
     Raises
     ------
     FlowlabError
-        Not something that holds records.
+        Not something that holds records, or a frame without columns.
     """
     import pandas as pd
 
     if isinstance(flows, pd.DataFrame):
+        if not len(flows.columns):
+            raise FlowlabError(
+                "a question cannot be asked of a frame without columns.",
+                "it is a pd.DataFrame() that nothing was put into.",
+                "pass flows.iloc[:0] for no records: the columns are there.",
+            )
         return FrameTable(flows)
     if hasattr(flows, "run") and hasattr(flows, "columns") and hasattr(flows, "dialect"):
         return flows  # type: ignore[no-any-return]

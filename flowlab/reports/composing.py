@@ -109,6 +109,11 @@ def report(
         raise FlowlabError(
             "a key was given, but nothing is to be anonymized.", fix="add anonymize=True."
         )
+    if ledger is not None and not hasattr(ledger, "entries"):
+        raise FlowlabError(
+            f"ledger is a {type(ledger).__name__}, not the ledger of a reading.",
+            fix="pass the second of flows, ledger = fl.read_flows(...), or leave it out.",
+        )
     if tz not in available_timezones():
         raise unknown_name("report: the time zone", tz, available_timezones())
 

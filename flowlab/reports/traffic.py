@@ -69,6 +69,8 @@ def _over_time(material: Material) -> Found:
     volume = material.ask(traffic_over_time, every=every, by=by, spread=spread)
     value = material.measure
     steps = volume[volume["time"].notna()].groupby("time")[value].sum()
+    if steps.empty:
+        return Found(["No record says when it was."])
     noun, unit, _ = measure_words(value)
     most = amount_text(float(steps.max()), unit) + ("" if unit else f" {noun}")
     width = step_in_words(int(pd.Timedelta(every).total_seconds()))

@@ -218,6 +218,12 @@ def test_no_records_at_all(sample, tmp_path):
     assert b"There are no records" in written(none, tmp_path)
 
 
+def test_records_without_a_moment(small, tmp_path):
+    moments = small[0][["start", "end"]]
+    never = small[0].assign(**moments.where(moments.isna()))
+    assert "No record says when it was." in Page(written(never, tmp_path)).text
+
+
 @pytest.mark.parametrize(
     ("section", "lacking"),
     [
@@ -411,6 +417,10 @@ def test_other_mistakes(small, tmp_path):
         report(small[0], tmp_path / "r.docx")
     with pytest.raises(FlowlabError, match="read_flows returns two things"):
         report(small, tmp_path / "r.html")
+    with pytest.raises(FlowlabError, match="a tuple, not the ledger of a reading"):
+        report(small[0], tmp_path / "r.html", ledger=small)
+    with pytest.raises(FlowlabError, match="a frame without columns"):
+        report(pd.DataFrame(), tmp_path / "r.html")
     (tmp_path / "r.html").mkdir()
     with pytest.raises(FlowlabError, match="could not be written"):
         report(small[0], tmp_path / "r.html", sections="basis")
