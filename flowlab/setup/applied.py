@@ -68,7 +68,7 @@ class Applied:
 
     def _told(self) -> list[str]:
         seen = [f"{flow_log}: {what}" for flow_log, what in self.arrived.items()]
-        checks = ["plan.apply(...).report has the checks of the set-up"] if self.report else []
+        checks = [f"checked again: {self.report.summary} See .report"] if self.report else []
         return [*seen, *self.notes, *checks]
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from flowlab.setup.asking_aws import document
 from flowlab.setup.looking import caller, look
 from flowlab.setup.steps import Call, Step
 from flowlab.setup.watching import Watch
-from flowlab.sources.aws import AccessError, code, explain, scrub
+from flowlab.sources.aws import AccessError, code, explain, is_denied, scrub
 
 if TYPE_CHECKING:
     from flowlab.setup.planning import Plan
@@ -121,12 +121,13 @@ class _Run:
 
     def make(self) -> None:
         """Do all steps that need not wait for records, or none."""
-        doing = ""
+        doing = permission = ""
         problem: FlowlabError
         try:
             for step in self.plan.todo:
                 if not _is_final(step):
                     doing = f"{step.action} {step.what} {step.resource}"
+                    permission = step.call.permission if step.call else ""
                     self.applied.outcomes.append((step, self._do(step)))
             return
         except KeyboardInterrupt:
@@ -139,7 +140,15 @@ class _Run:
             state = "all that this run had made was taken back"
             if left:
                 state = "NOT taken back, to be looked at by hand: " + "; ".join(left)
-            problem = kind(f"{told.what} Stopped there; {state}.", told.why, told.fix)
+            why, fix = told.why, told.fix
+            if permission and is_denied(error):
+                # AWS may name another one: iam:PassRole, say.
+                why = why if ":" in why else f"the permission {permission} is missing."
+                fix = (
+                    "ask whoever runs this account to allow it; plan.steps lists in api_call what "
+                    "a plan needs, and iam:PassRole comes on top where there is a role."
+                )
+            problem = kind(f"{told.what} Stopped there; {state}.", why, fix)
         raise problem  # out here, so that it drags no signed requests along
 
     def _do(self, step: Step) -> Outcome:

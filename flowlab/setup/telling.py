@@ -98,12 +98,16 @@ def heading_of(report: SetupReport) -> str:
 def summary_of(report: SetupReport) -> str:
     """Say in a sentence how many ENIs deliver, and which link breaks first."""
     statuses = [eni.status for eni in report.interfaces]
-    fine = sum(status in ("ok", "warn") for status in statuses)
+    whole = [eni for eni in report.interfaces if eni.status in ("ok", "warn")]
+    # A chain without a fault proves nothing: a new flow log, or a stream that cannot be looked at.
+    fine = sum(eni.age is not None for eni in whole)
     if statuses:
         verb = "is" if fine == 1 else "are"
         said = f"{fine:,} of {len(statuses):,} ENIs in use {verb} covered and delivering"
         doubtful = statuses.count("unknown")
         said += f", of {doubtful:,} it is not known" if doubtful else ""
+        unseen = len(whole) - fine
+        said += f", of {unseen:,} no record was seen, nor a fault" if unseen else ""
     elif report.counts["unknown"]:
         said = "it is not known which ENIs are in use"
     else:

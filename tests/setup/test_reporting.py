@@ -5,6 +5,7 @@ from __future__ import annotations
 import html.parser
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ import pytest
 from setup.small_setups import (
     ACCOUNT,
     EVERYTHING,
+    GROUP,
     NOW,
     REGION,
     ROLE,
@@ -30,6 +32,7 @@ from flowlab.errors import FlowlabError
 from flowlab.setup import inventory as inventories
 from flowlab.setup.checking import judged
 from flowlab.setup.coverage import coverage_rows
+from flowlab.setup.inventory import Answer
 from flowlab.setup.reporting import COVERAGE_COLUMNS, SetupReport
 from flowlab.setup.telling import age_in_words, problems_of
 from flowlab.setup.verdicts import Check
@@ -139,6 +142,19 @@ def test_a_healthy_text_is_short_and_says_how_many():
     assert "2 of 2 ENIs in use are covered and delivering." in text
     assert not re.search("Broken|Not known|Warnings", text)
     assert len(text.splitlines()) < 12
+
+
+def test_what_was_never_seen_to_deliver_is_not_said_to():
+    young = made(flow_logs=[flow_log_of(CreationTime=NOW.isoformat())])
+    empty = {"since": 0, "until": 1_200_000, "complete": True, "streams": {}}
+    (scope,) = young.scopes
+    scope = scope.having(
+        Answer("logs:DescribeLogStreams", GROUP, []), Answer("logs:FilterLogEvents", GROUP, empty)
+    )
+    report = judged(replace(young, scopes=(scope,)))
+    assert report.exit_code == 0  # too early to tell
+    said = "0 of 2 ENIs in use are covered and delivering, of 2 no record was seen, nor a fault."
+    assert report.summary == said
 
 
 def test_unknown_is_told_apart_from_broken():
