@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
@@ -12,7 +12,7 @@ from flowlab.setup.coverage import FlowLog, Interface
 from flowlab.setup.destinations import destination_of
 from flowlab.setup.flow_logs import TOO_EARLY, is_young
 from flowlab.setup.inventory import Scope
-from flowlab.setup.owners import attached_at
+from flowlab.setup.owners import attached_at, instance_id_of
 from flowlab.setup.recording import interval_of
 from flowlab.setup.verdicts import Check, Status, undecided
 
@@ -60,7 +60,7 @@ def judge_arrivals(
     that is being recorded), plus the delivery lag, here taken twice. It is silent where the sample
     of all events reaches that far back and has none, or where lastEventTimestamp is older by what
     AWS takes to update it. Flow logs of rejected or accepted traffic only may have nothing to say:
-    their silence is a warning.
+    their silence is a warning; so is that of ENIs whose instance does not run.
     """
     if not interfaces:
         return
@@ -70,15 +70,16 @@ def judge_arrivals(
         region=scope.region,
     )  # fmt: skip
     unknown = partial(undecided, scope, link="newest record", flow_log=name, resource=group)
+    weigh = partial(_weighed, flow_log, now, _resting(scope))
     if arrivals.streams.known:
-        yield from _streams(flow_log, arrivals, interfaces, now, tell)
+        yield from _streams(flow_log, arrivals, interfaces, weigh, tell)
     else:
         yield unknown(arrivals.streams, check="stream-per-interface")
     states = _states(flow_log, arrivals, interfaces, now)
     if "unknown" in states.values() and "fresh" not in states.values():
         yield unknown(arrivals.sample, check="newest-event")
     else:
-        yield from _newest(scope, flow_log, arrivals, interfaces, states, now, tell)
+        yield from _newest(scope, flow_log, arrivals, interfaces, states, now, weigh, tell)
     if not arrivals.sample.known:
         yield unknown(arrivals.sample, check="skipped-records")
     else:
@@ -89,7 +90,7 @@ def _streams(
     flow_log: FlowLog,
     arrivals: Arrivals,
     interfaces: Sequence[Interface],
-    now: datetime,
+    weigh: Callable[[Sequence[Interface]], tuple[Status, str]],
     tell: partial[Check],
 ) -> Iterator[Check]:
     group = destination_of(flow_log).name
@@ -98,7 +99,7 @@ def _streams(
         "a new flow log may mend."
     )
     if not any(arrivals.of(_id(eni)).streams for eni in interfaces):
-        status, excuse = _weighed(flow_log, interfaces, now)
+        status, excuse = weigh(interfaces)
         yield tell(
             group, "stream-per-interface", status,
             f"none of the {len(interfaces):,} ENIs in use has a log stream in {group}.",
@@ -114,7 +115,7 @@ def _streams(
                 name, "stream-per-interface", "ok", f"it has {more} in {group}.", interface=name
             )
             continue
-        status, excuse = _weighed(flow_log, [eni], now)
+        status, excuse = weigh([eni])
         yield tell(
             name, "stream-per-interface", status,
             f"{name} is in use and has no log stream in {group}, though other ENIs have.",
@@ -159,20 +160,23 @@ def _newest(
     interfaces: Sequence[Interface],
     states: dict[str, State],
     now: datetime,
+    weigh: Callable[[Sequence[Interface]], tuple[Status, str]],
     tell: partial[Check],
 ) -> Iterator[Check]:
     group, fresh = destination_of(flow_log).name, list(states.values()).count("fresh")
     minutes = int(allowed_age(flow_log).total_seconds() // 60)
     if states and not fresh:
-        weighed, excuse = _weighed(flow_log, interfaces, now)
+        weighed, excuse = weigh(interfaces)
         newest = max(filter(None, (arrivals.of(n).newest_at() for n in states)), default=None)
         certain = "silent" in states.values()
         yield tell(
             group, "newest-event", weighed if certain else "warn",
             f"none of the {len(states):,} ENIs in use has an event of the last {minutes} minutes "
-            f"in {group}; the newest of all is {_old(newest, now)}.",
+            f"in {group}; "
+            + (f"the newest of all is {_old(newest, now)}." if newest else "there is none at all."),
             excuse or "delivery has stopped, or it never began.",
-            "see the checks of the flow log, its role, and the log group and its key.",
+            ("check again in a quarter of an hour; if nothing arrives, " if excuse else "")
+            + "see the checks of the flow log, its role, and the log group and its key.",
         )  # fmt: skip
         return
     by_name = {_id(eni): eni for eni in interfaces}
@@ -188,7 +192,7 @@ def _newest(
                 flow_log=str(flow_log.get("FlowLogId", "")), interface=name,
             )  # fmt: skip
             continue
-        weighed, excuse = _weighed(flow_log, [by_name[name]], now)
+        weighed, excuse = weigh([by_name[name]])
         others = f"{fresh:,} other ENI{'s' * (fresh != 1)} delivered in the last {minutes} minutes"
         yield tell(
             name, "newest-event", weighed if state == "silent" else "warn", f"{said}; {others}.",
@@ -232,10 +236,21 @@ def _skipped(
     )
 
 
+def _resting(scope: Scope) -> set[str]:
+    """Instances that do not run: their ENIs are in use, and nothing records there."""
+    return {
+        str(instance.get("InstanceId"))
+        for instance in scope.get("ec2:DescribeInstances").items()
+        if (instance.get("State") or {}).get("Name", "running") != "running"
+    }
+
+
 def _weighed(
-    flow_log: FlowLog, interfaces: Sequence[Interface], now: datetime
+    flow_log: FlowLog, now: datetime, resting: Collection[str], interfaces: Sequence[Interface]
 ) -> tuple[Status, str]:
     """Say how much silence weighs, and what excuses it."""
+    if all(instance_id_of(eni) in resting for eni in interfaces):
+        return "warn", "its instance does not run: without one, there is nothing to record."
     if is_young(flow_log, now):
         return "warn", "too early to tell: the flow log is only minutes old."
     if all(_attached_just_now(eni, now) for eni in interfaces):

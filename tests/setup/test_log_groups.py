@@ -309,6 +309,20 @@ def test_an_eni_attached_just_now_is_given_time():
     assert "too early" in next(c for c in checks if c.status == "warn").cause
 
 
+@pytest.mark.parametrize(
+    ("state", "status"), [("running", "fail"), ("stopped", "warn"), ("pending", "warn")]
+)
+def test_an_instance_that_does_not_run_records_nothing(state, status):
+    for streams in [world.stream(WEB, 180)], []:  # silent since hours, or never heard at all
+        answers = world.healthy()
+        answers["ec2:DescribeInstances", ""][0]["State"] = {"Code": 80, "Name": state}
+        answers[STREAMS] = [world.stream(DB), world.stream(NAT), *streams]
+        del answers[SAMPLE]["streams"][f"{WEB}-all"]
+        (check,) = [c for c in judged(answers) if c.status != "ok"]
+        assert (check.interface, check.status) == (WEB, status)
+        assert ("does not run" in check.cause) == (status == "warn")
+
+
 def test_streams_denied_the_sample_still_speaks():
     answers = world.healthy()
     answers[STREAMS] = world.DENIED
