@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any
 
 from flowlab import schema
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from flowlab.setup.planning import Plan
 
 POLL = 15.0  # s between two looks
-_PAGES = 20  # of events looked at in one look
+_PAGES = 20  # of events looked at in one look, of each part
+_SKEW = 60_000  # by which this machine's clock may be behind [ms]
+_PART = 5 * 60_000  # of the time since then; the newest is looked at first [ms]
 _FILTERS = 200  # values that one filter of EC2 takes
 
 
@@ -132,24 +134,30 @@ class Watch:
     def _in_group(self) -> None:
         logs, group = self.plan.access.client("logs"), self.plan.wish.destination.name
         ask = logs.get_paginator("filter_log_events")
-        pages = ask.paginate(logGroupName=group, startTime=int(self.since * 1000))
         seen: set[tuple[str, str]] = set()
         waiting = {
             f["ResourceId"]: f["FlowLogId"]
             for f in self.flow_logs
             if f["FlowLogId"] not in self.arrived
         }
-        for number, page in enumerate(pages, 1):
-            for event in page["events"]:
-                stream, line = event["logStreamName"], event["message"].strip()
-                flow_log = waiting.get(self._enis.get(stream.rpartition("-")[0], ""))
-                if flow_log and (
-                    not self._others or self._only_new(line.split()) or (stream, line) in seen
-                ):
-                    self.arrived[flow_log] = f"a record in log stream {stream}"
-                seen.add((stream, line))
-            if self.done or number == _PAGES:
-                return
+        since, now = int(self.since * 1000), int(time() * 1000)
+        for until in range(now + _SKEW, since - 1, -_PART):
+            pages = ask.paginate(
+                logGroupName=group, startTime=max(since, until - _PART + 1), endTime=until
+            )
+            for number, page in enumerate(pages, 1):
+                for event in page["events"]:
+                    stream, line = event["logStreamName"], event["message"].strip()
+                    flow_log = waiting.get(self._enis.get(stream.rpartition("-")[0], ""))
+                    if flow_log and (
+                        not self._others or self._only_new(line.split()) or (stream, line) in seen
+                    ):
+                        self.arrived[flow_log] = f"a record in log stream {stream}"
+                    seen.add((stream, line))
+                if self.done:
+                    return
+                if number == _PAGES:
+                    break  # a busy group: what is newer than all this was looked at already
 
     def _only_new(self, tokens: Sequence[str]) -> bool:
         """Whether this line can be of the new flow log alone."""

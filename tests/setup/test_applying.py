@@ -154,6 +154,21 @@ def test_records_that_arrive_verify_it_and_the_set_up_is_checked(account, monkey
     assert applied.steps["outcome"].iloc[-1] == "verified"
 
 
+def test_what_is_newest_is_seen_in_a_busy_group(account, checked, monkeypatch):
+    account.plan(fields="minimal").apply(ACCOUNT, wait=False)
+    monkeypatch.setattr(watching, "_PAGES", 1)
+    logs, now = account.client("logs"), time.time()
+    busy = [{"timestamp": int((now - 600) * 1000) + n, "message": "-"} for n in range(10_001)]
+    for name in "busy", f"{account.eni}-all":  # moto gives the events of the first one first
+        logs.create_log_stream(logGroupName=account.group, logStreamName=name)
+    for events in busy[:10_000], busy[10_000:]:
+        logs.put_log_events(logGroupName=account.group, logStreamName="busy", logEvents=events)
+    account.deliver(record(account.eni))
+    watch = watching.Watch(account.plan(fields="minimal"), account.flow_logs(), [], now - 900)
+    watch.look()
+    assert watch.done
+
+
 def test_records_of_an_eni_elsewhere_verify_nothing(account, checked, monkeypatch):
     stranger = account._replace(eni="eni-0000000000000000a")
     meanwhile(monkeypatch, lambda: stranger.deliver(record(stranger.eni)))
