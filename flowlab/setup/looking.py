@@ -16,7 +16,7 @@ from flowlab.setup import network, questions
 from flowlab.setup.asking_aws import Talk
 from flowlab.setup.destinations import Destination, destination_of
 from flowlab.setup.following import keys_of
-from flowlab.setup.inventory import Scope, scope_of
+from flowlab.setup.inventory import Answer, Scope, scope_of
 from flowlab.setup.targets import Target
 from flowlab.setup.wishes import Wish, role_name
 from flowlab.sources.aws import Access, AccessError, explain
@@ -82,9 +82,12 @@ def look(access: Access, wish: Wish) -> Scope:
             questions.role(talk, arn, account)
     elif place.place == "s3":
         questions.bucket(talk, place.name)
-        theirs = {str(f["LogDestination"]) for f in existing.items() if destination_of(f) == place}
-        for arn in sorted(theirs):
-            questions.objects(talk, arn, account, region, datetime.now(UTC))
+        if _asks_acl(talk.answers):  # does anything arrive in spite of that?
+            mine = {
+                str(f["LogDestination"]) for f in existing.items() if destination_of(f) == place
+            }
+            for arn in sorted(mine):
+                questions.objects(talk, arn, account, region, datetime.now(UTC))
     else:
         questions.stream(talk, place.name, account)
     for key_id, there in keys_of(talk.answers, region).items():
@@ -92,6 +95,10 @@ def look(access: Access, wish: Wish) -> Scope:
         questions.key(keys, key_id)
         talk.answers += keys.answers
     return scope_of(account, region, talk.answers, partition)
+
+
+def _asks_acl(answers: Iterable[Answer]) -> bool:
+    return any(a.ask == "s3:GetBucketPolicy" and "x-amz-acl" in str(a.value) for a in answers)
 
 
 def _around(talk: Talk, wish: Wish) -> None:
