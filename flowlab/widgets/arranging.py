@@ -18,9 +18,12 @@ from flowlab.wording import plain_text, value_text
 # In three columns, fewer in a narrow window; each control has a line for what is wrong with it.
 _COLUMNS = (
     ("start", "end", "timezone", "every", "compare"),
-    ("action", "flow_direction", "protocol", "addr", "port", "interface_id", "subnet_id", "owner"),
+    (
+        "action", "flow_direction", "protocol", "addr", "peer", "port", "interface_id",
+        "subnet_id", "owner",
+    ),
     ("by", "rank_by", "n", "sort_by", "descending", "page", "rules"),
-)
+)  # fmt: skip
 # Of JupyterLab, where `flowlab lab` lets a page reach it. Nothing happens elsewhere.
 _INSERT = """
 (() => {{
@@ -38,7 +41,8 @@ _INSERT = """
 
 
 _WORDS = {
-    "start": "from", "end": "until", "addr": "address", "rules": "set aside", "by": "group by",
+    "start": "from", "end": "until", "addr": "address", "peer": "with",
+    "rules": "set aside", "by": "group by",
     "interface_id": "ENI", "subnet_id": "subnet", "flow_direction": "direction",
     "rank_by": "rank by", "n": "rows", "sort_by": "sort by", "timezone": "time zone",
     "compare": "beside the period before", "descending": "largest first",

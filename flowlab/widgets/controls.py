@@ -56,6 +56,7 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
             continuous_update=False, style=LABEL, layout=_WIDE,
         ),
         "addr": _typed("address", "10.0.1.10, 192.0.2.0/24, 2001:db8::/32"),
+        "peer": _typed("with", "the other side: addresses or CIDRs"),
         "port": _typed("port", "443, 8000-8999"),
         "rules": w.SelectMultiple(
             options=possible_rules(have), description="set aside", rows=6, style=LABEL,
@@ -86,6 +87,8 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
             options=groups, value="action" if "action" in groups else groups[0],
             description="group by", style=LABEL, layout=_WIDE,
         )  # fmt: skip
+    if not {"srcaddr", "dstaddr"} <= have:
+        del made["peer"]
     if "start" not in have:  # there is no time to choose or to compare
         for name in ("start", "end", "every", "compare"):
             del made[name]
@@ -148,6 +151,7 @@ def read(
         "start": lambda text: utc(text, zone_of(made.get("timezone", "UTC"))),
         "end": lambda text: utc(text, zone_of(made.get("timezone", "UTC"))),
         "addr": _address,
+        "peer": _address,
         "port": _port,
         "interface_id": lambda text: _among("interface_id", text, values),
         "subnet_id": lambda text: _among("subnet_id", text, values),

@@ -30,6 +30,8 @@ class Settings:
     protocol : int or None
     addr, port : str
         Addresses or CIDRs, and ports or ranges, of either side; several with commas.
+    peer : str
+        With `addr`: addresses or CIDRs of the other side.
     interface_id, subnet_id, owner : tuple of str
         Keep only these; empty keeps all.
     rules : tuple of str
@@ -59,6 +61,7 @@ class Settings:
     flow_direction: str | None = None
     protocol: int | None = None
     addr: str = ""
+    peer: str = ""
     port: str = ""
     interface_id: tuple[str, ...] = ()
     subnet_id: tuple[str, ...] = ()

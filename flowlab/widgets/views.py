@@ -27,7 +27,7 @@ def tests(settings: Settings) -> dict[str, Any]:
         "action": settings.action,
         "flow_direction": settings.flow_direction,
         "protocol": settings.protocol,
-        "addr": listed(settings.addr),
+        "addr": listed(settings.addr) or listed(settings.peer),
         "port": listed(settings.port),
         "interface_id": list(settings.interface_id),
         "subnet_id": list(settings.subnet_id),
@@ -47,12 +47,23 @@ def selection(settings: Settings) -> list[Step]:
     steps: list[Step] = []
     wanted = tests(settings)
     if wanted:
-        rule = Call("rule", ["selected"], wanted)
-        steps.append(Step("selected", Call("only", [Name("flows")], {"rules": rule})))
+        rules = _rules(wanted, listed(settings.addr), listed(settings.peer))
+        steps.append(Step("selected", Call("only", [Name("flows")], {"rules": rules})))
     if settings.rules:
         of = Name("selected" if steps else "flows")
         steps.append(Step("selected", Call("exclude", [of], {"rules": list(settings.rules)})))
     return steps
+
+
+def _rules(wanted: dict[str, Any], addr: list[str], peer: list[str]) -> Call | list[Call]:
+    """Write what is wanted as a rule, or as one for each direction between two sides."""
+    if not (addr and peer):
+        return Call("rule", ["selected"], wanted)
+    others = {name: value for name, value in wanted.items() if name != "addr"}
+    return [
+        Call("rule", [name], {"srcaddr": source, "dstaddr": target, **others})
+        for name, source, target in (("there", addr, peer), ("back", peer, addr))
+    ]
 
 
 def records_of(steps: Sequence[Step]) -> Name:
@@ -129,11 +140,11 @@ _KEYS = ("addr", "addr_a", "port_a", "addr_b", "port_b", "protocol", "service", 
 
 
 def _to_address(row: Mapping[str, Any], _: Settings) -> dict[str, Any]:
-    return _known({"addr": row["addr"]})
+    return {} if pd.isna(row["addr"]) else {"addr": row["addr"], "peer": ""}
 
 
 def _to_pair(row: Mapping[str, Any], _: Settings) -> dict[str, Any]:
-    found = _known({"addr": row["addr_a"], "port": row["port_a"]})
+    found = _known({"addr": row["addr_a"], "peer": row["addr_b"], "port": row["port_a"]})
     told = {name: str(value) for name, value in found.items()}
     return told | _known({"protocol": row["protocol"]}) | {"view": "records"}
 
@@ -143,7 +154,7 @@ def _to_group(row: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     if pd.isna(value):
         return {}
     if settings.by in ("srcaddr", "dstaddr"):
-        return {"addr": value}
+        return {"addr": value, "peer": ""}
     if settings.by in ("srcport", "dstport"):
         return {"port": str(value)}
     if settings.by in ("interface_id", "subnet_id"):

@@ -18,7 +18,7 @@ from flowlab.widgets import controls as panel
 from flowlab.widgets.settings import Settings
 from flowlab.widgets.views import VIEWS
 
-TYPED = ("start", "end", "timezone", "addr", "port", "interface_id", "subnet_id")
+TYPED = ("start", "end", "timezone", "addr", "peer", "port", "interface_id", "subnet_id")
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Chatham"]
 
 
@@ -54,6 +54,7 @@ def test_what_is_written_is_read(made):
             action=draw.choice([None, "ACCEPT", "REJECT"]),
             flow_direction=draw.choice([None, "egress"]), protocol=draw.choice([None, 6, 17]),
             addr=draw.choice(["", "10.0.0.0/8, 2001:db8::1", "10.0.1.10"]),
+            peer=draw.choice(["", "198.51.100.0/24"]),
             port=draw.choice(["", "443", "53, 8000-8999"]),
             interface_id=tuple(draw.sample(values["interface_id"], draw.randrange(3))),
             subnet_id=tuple(draw.sample(values["subnet_id"], draw.randrange(2))),
@@ -114,6 +115,7 @@ MISTYPED = [
     ("addr", "10.0.0.1/8", 'Write "10.0.0.0/8" for the network'),
     ("addr", "10.0.0.1, 2001:db8::/129", "neither an address nor a CIDR"),
     ("addr", "10.0.0.256", "neither an address nor a CIDR"), ("addr", "fe80::1%eth0", "neither"),
+    ("peer", "10.0.0", "neither an address nor a CIDR"),
     ("addr", "!" * 9000, "neither an address nor a CIDR"),
     ("port", "https", "'https' is neither a number nor a range. Write it like \"443"), ("port", "70000", "not between 0 and 65535"),
     ("port", "90-80", "ends before it begins"), ("port", "-1", "neither a number nor a range"),

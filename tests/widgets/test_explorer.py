@@ -68,9 +68,10 @@ def matching(flows, chosen):
     for name in ("action", "flow_direction", "protocol"):
         if (value := getattr(chosen, name)) is not None:
             keep &= (flows[name] == value).fillna(False)
-    if chosen.addr.strip():
-        keep &= in_networks(flows["srcaddr"], chosen.addr) | in_networks(
-            flows["dstaddr"], chosen.addr
+    one, other = (text.strip() or "::/0, 0.0.0.0/0" for text in (chosen.addr, chosen.peer))
+    if chosen.addr.strip() or chosen.peer.strip():
+        keep &= (in_networks(flows["srcaddr"], one) & in_networks(flows["dstaddr"], other)) | (
+            in_networks(flows["srcaddr"], other) & in_networks(flows["dstaddr"], one)
         )
     if chosen.port.strip():
         keep &= in_ports(flows["srcport"], chosen.port) | in_ports(flows["dstport"], chosen.port)
@@ -199,6 +200,7 @@ def test_what_holds_no_records_is_refused(flows):
 # ------------------------------------------------------------------ a walk over everything
 TYPED = {
     "addr": ["", "10.0.1.10", "10.0.0.0/8", "198.51.100.0/24, 203.0.113.0/24", "2001:db8::/32", "::/0", "192.0.2.1"],
+    "peer": ["", "", "10.0.2.0/24", "10.0.0.0/8 2001:db8::/32"],
     "port": ["", "443", "53 123", "1024-65535", "22,80-90"],
     "start": ["", "2026-03-02 06:00", "2026-03-02", "2026-03-02 12:34:56"],
     "end": ["", "2026-03-02 14:00", "2026-03-03", "2026-03-02 23:00:01"],
@@ -293,7 +295,7 @@ class Walk:
             self.ex.settings = self.draw.choice(self.kept)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 5])
 def test_a_walk_over_all_controls_never_shows_what_the_call_does_not_say(
     sample, archive, run, unrendered, seed
 ):
@@ -527,6 +529,22 @@ def test_everything_is_shown_again(ex):
     assert ex.error
     ex._screen.frame.everything.click()
     assert ex.settings == Settings() and ex.error == ""
+
+
+def test_a_click_on_a_conversation_shows_its_records_and_no_others(unrendered):
+    flows, _ = fl.sample_flows()
+    some = flows[flows["srcaddr"].isin(["10.0.1.11"]) | flows["dstaddr"].isin(["10.0.1.11"])]
+    ex = fl.explore(some.iloc[::20], settings=Settings(view="conversations", n=30))
+    # Scanners, whose port is the lower one: many spoke to this side's higher.
+    ex.settings = ex.settings.but(port="8080", rank_by="flow_records")
+    start = ex.settings
+    for row in range(0, 30, 10):
+        wanted = ex.result.iloc[row]
+        ex._drill(row)
+        got = ex.flows
+        assert len(got) == wanted["flow_records"]
+        assert {*got["srcaddr"], *got["dstaddr"]} == {wanted["addr_a"], wanted["addr_b"]}
+        ex.settings = start
 
 
 @pytest.mark.parametrize("view", [name for name, view in VIEWS.items() if view.draw])

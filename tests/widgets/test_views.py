@@ -45,6 +45,19 @@ def test_all_choices_stand_in_the_calls():
     )
 
 
+def test_two_sides_are_asked_for_in_both_directions():
+    chosen = Settings(addr="10.0.0.0/8, ::1", peer="192.0.2.1", port="443", action="ACCEPT")
+    (step,) = views.selection(chosen)
+    assert str(step) == (
+        'selected = fl.only(flows, rules=[fl.rule("there", srcaddr=["10.0.0.0/8", "::1"], '
+        'dstaddr=["192.0.2.1"], action="ACCEPT", port=["443"]), '
+        'fl.rule("back", srcaddr=["192.0.2.1"], dstaddr=["10.0.0.0/8", "::1"], '
+        'action="ACCEPT", port=["443"])])'
+    )
+    (alone,) = views.selection(Settings(peer="192.0.2.1"))
+    assert str(alone) == str(views.selection(Settings(addr="192.0.2.1"))[0])
+
+
 def test_protocol_number_0_is_a_choice_too():
     assert views.tests(Settings(protocol=0)) == {"protocol": 0}
 
@@ -130,7 +143,8 @@ def test_a_click_on_one_side_leads_to_either_side(flows, by):
 def test_a_click_on_a_conversation_leads_to_both_of_its_ends(flows):
     row = {"addr_a": "10.0.1.10", "port_a": 40000, "addr_b": "198.51.100.7", "port_b": 443}
     changes = VIEWS["conversations"].leads_to({**row, "protocol": 17}, Settings())
-    assert changes["addr"] and changes["port"] and changes["view"] == "records"
+    assert (changes["addr"], changes["peer"]) == ("10.0.1.10", "198.51.100.7")
+    assert changes["port"] == "40000" and changes["view"] == "records"
     assert changes["protocol"] == 17
 
 
