@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 import queue
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -148,6 +149,22 @@ def test_the_page_asks_nobody_for_anything(run, tmp_path):
     assert "<script" not in page
     assert 'src="http' not in page
     assert "<title>&lt;b&gt;</title>" in page
+
+
+def test_what_is_folded_stays_folded_and_its_pictures_come_along(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    folded = "<details><summary>A hint</summary><img src='a.png'>\n\nIt was *him*.\n\n</details>"
+    cells = [nbformat.v4.new_markdown_cell(f"{folded}\n\n![b](a.png)")]
+    html = page_of(nbformat.v4.new_notebook(cells=cells), name="made", folder=tmp_path).decode()
+    (inside,) = re.findall(r"<details>(.*?)</details>", html, re.DOTALL)
+    assert "<em>him</em>" in inside
+    assert html.count('src="data:image/png;base64,iVBORw0KGgo="') == 2
+
+
+def test_the_page_is_dark_where_everything_is(tmp_path):
+    html = page_of(nbformat.v4.new_notebook(), name="made", folder=tmp_path).decode()
+    _, dark = html.split("@media screen and (prefers-color-scheme: dark)")
+    assert re.search(r"--jp-layout-color0: (#111|var\(--jp-.*900\))", dark)
 
 
 def test_the_page_does_not_lead_away(tmp_path):
