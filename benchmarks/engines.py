@@ -29,24 +29,24 @@ _CPU = "CPU "  # before a question's name: the note of its CPU time, which a bus
 # ---- contestants
 
 
-def frame(folder: str) -> Prepared:
+def frame(folder: str, questions: Sequence[str] = ()) -> Prepared:
     """A DataFrame, loaded first; loading is told apart."""
     import flowlab as fl
 
     began = time.perf_counter()
     flows, _ = fl.read_flows(folder, progress=False)
-    return _asked(lambda: flows, {"load": time.perf_counter() - began})
+    return _asked(lambda: flows, {"load": time.perf_counter() - began}, questions)
 
 
-def archive(folder: str) -> Prepared:
+def archive(folder: str, questions: Sequence[str] = ()) -> Prepared:
     """The folder, opened as an archive."""
     import flowlab as fl
 
     contest.warm(list(Path(folder).rglob("*.parquet")))
-    return _asked(lambda: fl.open_archive(folder), {})
+    return _asked(lambda: fl.open_archive(folder), {}, questions)
 
 
-def spark(folder: str) -> Prepared:
+def spark(folder: str, questions: Sequence[str] = ()) -> Prepared:
     """Local Spark on all processors, with its own memory settings; starting it is told apart."""
     from pyspark.sql import SparkSession
 
@@ -66,7 +66,9 @@ def spark(folder: str) -> Prepared:
     session.range(1).count()
     java = session.sparkContext._gateway.proc.pid
     notes = {"start": time.perf_counter() - began}
-    work, describe = _asked(lambda: opened(session, folder), notes, lambda: _cpu_of(java))
+    work, describe = _asked(
+        lambda: opened(session, folder), notes, questions, lambda: _cpu_of(java)
+    )
 
     def describe_and_stop(done: Any) -> Answer:
         answer = describe(done)
@@ -97,9 +99,12 @@ def _cpu_of(process: int) -> float:
 def _asked(
     source: Callable[[], Any],
     notes: dict[str, float],
+    chosen: Sequence[str],
     cpu: Callable[[], float] = time.process_time,
 ) -> Prepared:
-    questions = _questions()
+    every = _questions()
+    # The totals say how many records there are, which is checked.
+    questions = {n: ask for n, ask in every.items() if not chosen or n in ("totals", *chosen)}
 
     def work() -> dict[str, Any]:
         flows, answers = source(), {}
@@ -148,7 +153,9 @@ def _questions() -> dict[str, Callable[[Any], Any]]:
 # ---- the run
 
 
-def compare(data: Path, records: int, repeat: int, engines: Sequence[str]) -> list[Result]:
+def compare(
+    data: Path, records: int, repeat: int, engines: Sequence[str], questions: Sequence[str] = ()
+) -> list[Result]:
     """Ask the engines in turn, and print what each took."""
     files = max(2, records // _PER_FILE)
     folder = contest.generated(data, records, files, "v5", "parquet")
@@ -156,7 +163,8 @@ def compare(data: Path, records: int, repeat: int, engines: Sequence[str]) -> li
     print(f"\n{records:,} records of 29 fields in {files} Parquet files")
     contestants = [
         Contestant(
-            name, f"benchmarks.engines:{name}", {"folder": str(folder)}, expected, records,
+            name, f"benchmarks.engines:{name}",
+            {"folder": str(folder), "questions": list(questions)}, expected, records,
             ("pyspark",) if name == "spark" else (),
         )
         for name in engines
@@ -188,11 +196,14 @@ def main(arguments: Sequence[str] | None = None) -> list[Result]:
     contest.add_options(parser)
     parser.add_argument("--sizes", type=int, nargs="+", help="in place of --records")
     parser.add_argument("--only", choices=ENGINES, nargs="+", default=list(ENGINES))
+    parser.add_argument("--questions", nargs="+", default=[], help="only these; all by default")
     given = parser.parse_args(arguments)
+    if unknown := sorted({*given.questions} - {*_questions()}):
+        parser.error(f"no such question: {', '.join(unknown)}")
     print(contest.machine(), f"{contest.load()} at the start", sep="\n")
     results: list[Result] = []
     for records in given.sizes or [given.records]:
-        results += compare(given.data, records, given.repeat, given.only)
+        results += compare(given.data, records, given.repeat, given.only, given.questions)
     print(f"\n{contest.load()} at the end")
     return results
 
