@@ -124,7 +124,7 @@ class _Vpc:
         for eni in subnet.shown:
             ink = INK[eni.status]
             write(self.ax, 0.3, down, SIGNS[eni.status], colour=ink, bold=True)
-            write(self.ax, 0.47, down, eni.owner, cut=32, until=_ID_EDGE)
+            write(self.ax, 0.47, down, eni.owner, cut=28, until=_ID_EDGE)
             write(self.ax, right - 0.06, down, eni.interface_id, align="right")
             self.places[eni.interface_id] = (right, down)
             down += _ROW
