@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from flowlab.setup.documents import DELIVERY_SERVICE, key_statement
 from flowlab.setup.iam import Request, key_allows
+from flowlab.setup.inventory import Scope
 from flowlab.setup.mistakes import as_json, shown, why_not
 from flowlab.setup.statements import MalformedPolicyError, read_policy
 from flowlab.setup.subjects import Subject
@@ -54,7 +55,7 @@ def judge_key(subject: Subject, context: Mapping[str, str | None]) -> Check:
             "fail",
             f"the bucket's default encryption names the key {key}, not by its ARN.",
             "AWS then calls the destination undeliverable.",
-            f"put the key's ARN there: arn:{scope.partition}:kms:REGION:ACCOUNT:key/ID.",
+            f"put the key's ARN there: {_arn_of(scope, str(key))}.",
         )
     described = scope.get("kms:DescribeKey", str(key))
     if described.known and described.value is None:
@@ -81,6 +82,12 @@ def judge_key(subject: Subject, context: Mapping[str, str | None]) -> Check:
     return verdict if verdict.status == "fail" or described.known else subject.undecided(
         described, name
     )  # fmt: skip
+
+
+def _arn_of(scope: Scope, key: str) -> str:
+    """Give the ARN of a key that is named otherwise; its form, where AWS did not tell."""
+    told = scope.get("kms:DescribeKey", key).value or {}
+    return str(told.get("Arn") or f"arn:{scope.partition}:kms:REGION:ACCOUNT:key/ID")
 
 
 def _aws_managed(subject: Subject, evidence: str, remedy: str) -> Check:

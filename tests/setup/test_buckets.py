@@ -347,6 +347,11 @@ def test_an_encryption_that_is_right(answers, said):
     assert statuses(checks) == {} and said in checks["bucket-key"].evidence
 
 
+def test_the_arn_to_write_is_given_where_aws_tells_it():
+    check = judge(encryption=kms("alias/flow-logs"), key={"Arn": KEY})["bucket-key"]
+    assert check.remedy.endswith(f": {KEY}.")
+
+
 NO = {"Sid": "No", "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
 
 
