@@ -18,6 +18,8 @@ from flowlab.setup.role_steps import role_steps
 from flowlab.setup.steps import Call
 from flowlab.setup.wishes import Wish, role_name
 
+# What tells what an ENI or a subnet is in.
+_WHERE = {"subnet": "ec2:DescribeSubnets", "eni": "ec2:DescribeNetworkInterfaces"}
 _PLANNED = "fl-00000000000000000"  # stands for the id of a flow log that is not made yet
 
 
@@ -115,6 +117,13 @@ class Decided(Draft):
             if on in mine or destination_of(flow_log) != self.wish.destination:
                 continue
             other = self.wish.differences(flow_log)
+            if on not in around and (asks := _WHERE.get(on.partition("-")[0])):
+                answer = self.scope.get(asks)
+                if not answer.known and self.wish.resource_type != "NetworkInterface":
+                    self.notes.append(
+                        f"{name} on {on} delivers to the same place; whether it records a part of "
+                        f"this again is not known: {refused(answer)}"
+                    )
             inside = [one for one in self.wish.resource_ids if on in around.get(one, ())]
             outside = [one for one in around.get(on, ()) if one in mine]
             for one in inside if not other else ():

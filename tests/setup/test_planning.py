@@ -223,6 +223,16 @@ def test_what_records_the_same_again_goes_after_records_were_seen(part):
     assert any(f"a part of {VPC}" in note and "stays" in note for note in made.notes)
 
 
+def test_what_may_record_the_same_again_is_told():
+    denied = Refusal("denied", "AccessDenied")
+    double = flow_log(2, ResourceId=ENI)
+    for ask, noted in ({}, True), ({("ec2:DescribeNetworkInterfaces", ""): []}, False):
+        answers = {("ec2:DescribeNetworkInterfaces", ""): denied} | ask
+        made = plan(flow_log(), double, answers=role() | group() | answers)
+        assert made.empty
+        assert any("whether it records" in note for note in made.notes) == noted
+
+
 # keys
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
