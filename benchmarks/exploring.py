@@ -16,6 +16,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from ipaddress import ip_network
 from typing import Any
 
 import psutil
@@ -50,16 +51,22 @@ def _drill(ex: Any, draw: random.Random) -> None:
 
 def changes(ex: Any) -> dict[str, Change]:
     """What an analyst does, by name."""
+    from flowlab import top_talkers
+
     views = [value for _, value in ex.controls["view"].options]
     span = ex._whole[1] - ex._whole[0]
     moments = [str((ex._whole[0] + span * share).floor("s"))[:19] for share in (0.2, 0.4, 0.6, 0.8)]
+    # Of those that are there: of a selection of nothing, everything is known at once.
+    talkers = top_talkers(ex.names["flows"], rank_by="flow_records", n=50)["addr"].dropna()
+    first, second, *_ = (ip_network(addr) for addr in talkers if ":" not in addr)
+    nets = [str(first.supernet(new_prefix=16)), f"{_around(first)}, {_around(second)}", str(first)]
     groups = [
         c for c in ("action", "protocol", "dstport", "srcaddr") if c in ex.names["flows"].columns
     ]
     return {
         "view": _set("view", *views),
         "action": _set("action", "all", "ACCEPT", "REJECT"),
-        "CIDR": _set("addr", "", "10.0.0.0/16", "10.0.1.0/24, 10.0.2.0/24", "2001:db8::/32"),
+        "CIDR": _set("addr", "", *nets),
         "port": _set("port", "", "443", "1024-65535"),
         "group by": _set("by", *groups),
         "rank by": _set("rank_by", "bytes", "packets", "flow_records"),
@@ -72,11 +79,16 @@ def changes(ex: Any) -> dict[str, Change]:
     }
 
 
+def _around(addr: Any) -> str:
+    return str(addr.supernet(new_prefix=24))
+
+
 def walk(ex: Any, number: int) -> dict[str, list[float]]:
     """Change one thing after another; the seconds that each took, by its name."""
     draw = random.Random(_SEED)
     kinds = changes(ex)
     took: dict[str, list[float]] = defaultdict(list)
+    nothing = 0
     for at in range(number):
         name = list(kinds)[at % len(kinds)]
         began = time.perf_counter()
@@ -84,6 +96,9 @@ def walk(ex: Any, number: int) -> dict[str, list[float]]:
         took[name].append(time.perf_counter() - began)
         if ex.error:
             raise RuntimeError(f"{name}: {ex.error}")
+        nothing += ex._screen._shown.counted == 0
+    if nothing > number / 10:
+        raise RuntimeError(f"{nothing} of {number} changes led to a selection of nothing.")
     return took
 
 
