@@ -172,13 +172,14 @@ def leak_scan(
     Notes
     -----
     Looked through are text, attributes, alt texts, comments, scripts, outputs, state of widgets,
-    metadata, and what is packed in them eight times over: base64, gzip, deflate, zip, text in
-    PNG, hexadecimal, other spellings of addresses, percent-encoding, entities, backslash escapes,
-    UTF-16. What looks the same is the same: wide letters, dots that stand apart from theirs, other
-    spaces and dashes, characters that are not seen, colours of a terminal. 10.0.1.1 is not found in
-    10.0.1.10. Names of letters alone are not looked for in programs and markup, short ones not in
-    pixels, and no user or host name that is a word of flowlab's own. What was drawn as a picture,
-    encrypted, or split on purpose cannot be found.
+    metadata, earlier versions in a PDF, and what is packed in them eight times over: base64,
+    hexadecimal, gzip, deflate, zip, text in PNG and JPEG, other spellings of addresses,
+    percent-encoding, entities, backslash escapes, UTF-16. What looks the same is the same: wide
+    letters, dots that stand apart from theirs, other spaces and dashes, characters that are not
+    seen, colours of a terminal. 10.0.1.1 is not found in 10.0.1.10. Names of letters alone are not
+    looked for in programs and markup, short ones not in pixels, and no user or host name that is a
+    word of flowlab's own. What was drawn as a picture, encrypted, or split on purpose cannot be
+    found.
 
     Examples
     --------

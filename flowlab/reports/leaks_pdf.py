@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from flowlab.errors import FlowlabError, MissingExtraError
 
+_STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
+_MOST = 1 << 26  # bytes of one stream
+
 
 def parts(data: bytes) -> Iterator[tuple[str, str | bytes]]:
     """Give what the pages show, and then every text and stream of every object.
 
-    Also of objects that no page refers to. Each with its place.
+    Also of objects that no page refers to, and of those that a later version of them replaced.
+    Each with its place.
 
     Raises
     ------
@@ -47,7 +53,24 @@ def parts(data: bytes) -> Iterator[tuple[str, str | bytes]]:
         raise FlowlabError(
             "this PDF cannot be read, so nobody can say what is in it.", "it is damaged"
         ) from error
-    yield "source", data
+    yield from _source(data)
+
+
+def _source(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Give what is in the file, whether an object leads to it or not; but no pixels."""
+    # Without its first bytes, by which it would be taken for a document again.
+    yield "source", _STREAM.sub(b" ", data).removeprefix(b"%PDF-")
+    for found in _STREAM.finditer(data):
+        held = found[1]
+        if held.startswith(b"\xff\xd8"):  # a JPEG: what stands before its pixels
+            yield "picture", held[: held.find(b"\xff\xda")]
+        elif (
+            b"/Image" not in data[max(found.start() - 500, 0) : found.start()].rpartition(b"obj")[2]
+        ):
+            try:
+                yield "stream", zlib.decompressobj().decompress(held, _MOST)
+            except zlib.error:  # packed in another way, of which pypdf has the keys
+                continue
 
 
 def _values(value: Any, place: str) -> Iterator[tuple[str, str | bytes]]:

@@ -37,7 +37,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")  # of a terminal: no part of
 _RUN = re.compile(rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]{1,3}){6,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}|(?:\x00[\x20-\x7e]){6,}")
 _COMPRESSED = (b"\x1f\x8b\x08", b"x\x01", b"x^", b"x\x9c", b"x\xda")
-_MAGIC = (*_COMPRESSED, b"\x89PNG\r\n\x1a\n", b"PK\x03\x04", b"%PDF-")
+_MAGIC = (*_COMPRESSED, b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"PK\x03\x04", b"%PDF-")
 # Tags within a word do not end it; all others do, as the eye sees it.
 _INLINE = frozenset({
     "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "dfn", "em", "font", "i",
@@ -177,6 +177,8 @@ class Unpacking:
             return
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
             yield from self._png(data, f"{where} > PNG", depth + 1)
+        elif data.startswith(b"\xff\xd8\xff"):
+            yield from self._jpeg(data, f"{where} > JPEG", depth + 1)
         elif data.startswith(b"%PDF-"):
             yield from self.document(data, f"{where} > PDF", depth + 1)
         elif data.startswith(b"PK\x03\x04"):
@@ -247,6 +249,15 @@ class Unpacking:
             if kind == b"IEND":
                 break
         yield from self.data(data[at:], f"{where}, behind its end", depth)
+
+    def _jpeg(self, data: bytes, where: str, depth: int) -> Iterator[Piece]:
+        at = 2
+        while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":  # then, pixels
+            end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            yield from self.data(data[at + 4 : end], where, depth)
+            at = end
+        _, end_of_image, behind = data[at:].rpartition(b"\xff\xd9")
+        yield from self.data(behind if end_of_image else b"", f"{where}, behind its end", depth)
 
     def _zip(self, data: bytes, where: str, depth: int) -> Iterator[Piece]:
         try:

@@ -138,6 +138,12 @@ def packed_chunk(text):
     return chunk(b"iTXt", b"Comment\0\1\0de\0Kommentar\0" + zlib.compress(text.encode()))
 
 
+def jpeg(text, behind=b""):
+    said = text.encode()
+    comment = b"\xff\xfe" + struct.pack(">H", len(said) + 2) + said
+    return b"\xff\xd8" + comment + b"\xff\xda\0\2pixels\xff\xd9" + behind
+
+
 def split(text):
     middle = len(text) // 2
     return f"<b>{html.escape(text[:middle])}</b><i>{html.escape(text[middle:])}</i>"
@@ -206,6 +212,8 @@ PLACES = {
     "zip": lambda t: f'<a download="x" href="data:;base64,{b64(zipped(t))}">x</a>',
     "PNG text": lambda t: f'<img src="data:;base64,{b64(png(text_chunk(t)))}">',
     "packed PNG text": lambda t: f'<img src="data:;base64,{b64(png(packed_chunk(t)))}">',
+    "comment of a JPEG": lambda t: f'<img src="data:image/jpeg;base64,{b64(jpeg(t))}">',
+    "behind a JPEG": lambda t: f'<img src="data:;base64,{b64(jpeg("", behind=t.encode()))}">',
     "behind a PNG": lambda t: f'<img src="data:;base64,{b64(png(behind=t.encode()))}">',
 }
 
@@ -400,6 +408,34 @@ def in_the_catalog(text):
     return pdf_with(change)
 
 
+def photographed(text):
+    """Make a page with a JPEG that has a comment."""
+    from pypdf.generic import NameObject, StreamObject
+
+    def change(writer):
+        image = StreamObject()
+        image.set_data(jpeg(text))
+        image[NameObject("/Subtype")] = NameObject("/Image")
+        image[NameObject("/Filter")] = NameObject("/DCTDecode")
+        writer._add_object(image)
+
+    return pdf_with(change)
+
+
+def blacked_out(text):
+    """Make a page whose text was replaced, but is still in the file."""
+    from pypdf import PdfWriter
+    from pypdf.generic import DecodedStreamObject
+
+    writer = PdfWriter(io.BytesIO(shown(text)), incremental=True)
+    empty = DecodedStreamObject()
+    empty.set_data(b"BT ET")
+    writer._replace_object(writer.pages[0].raw_get("/Contents"), empty)
+    file = io.BytesIO()
+    writer.write(file)
+    return file.getvalue()
+
+
 IN_PDFS = {
     "shown": shown,
     "metadata": lambda t: pdf_with(lambda w: w.add_metadata({"/Author": t})),
@@ -410,16 +446,20 @@ IN_PDFS = {
         lambda w: setattr(w, "xmp_metadata", f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{html.escape(t)}</x:xmpmeta>".encode())
     ),
     "catalog": in_the_catalog,
+    "comment of a JPEG": photographed,
+    "earlier version": blacked_out,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("place", IN_PDFS)
 def test_each_leak_is_found_wherever_it_is_in_a_pdf(place):
-    # The font of this page has no other letters.
-    written = {
-        n: t for n, t in PLANTED.items() if t.encode("cp1252", "replace").decode("cp1252") == t
-    }
-    planted = written if place == "shown" else PLANTED
+    planted = dict(PLANTED)
+    if place == "shown":  # the font of this page has no other letters
+        planted = {
+            n: t for n, t in PLANTED.items() if t.encode("cp1252", "replace").decode("cp1252") == t
+        }
+    elif place == "earlier version":  # of which no page tells the letters of its font
+        planted = {n: t for n, t in PLANTED.items() if t.isascii()}
     assert len(planted) > 35
     assert missed(IN_PDFS[place], "pdf", planted) == []
 
