@@ -37,14 +37,19 @@ def _basis(material: Material) -> Found:
         ("format", _format(material)),
         ("fingerprint", _fingerprint(material)),
         ("names", "as recorded" if material.hidden is None else _HIDDEN),
-        ("made with", ", ".join([f"flowlab {__version__}", f"Python {platform.python_version()}",
-                                 *(f"{name} {version(name)}" for name in _ENGINES)])),
-    ]  # fmt: skip
+        ("made with", made_with()),
+    ]
     parts: list[Facts | Listing | Figure] = [Facts(rows)]
     fields = _fields(material)
     lacking = fields[fields["in_these_records"] == "no"].drop(columns="in_these_records")
     parts.append(Listing("Fields that AWS has and these records lack", lacking))
     return Found([_headline(material)], parts, _call(material))
+
+
+def made_with() -> str:
+    """Name the versions of all that a report was made with."""
+    engines = [f"{name} {version(name)}" for name in _ENGINES]
+    return ", ".join([f"flowlab {__version__}", f"Python {platform.python_version()}", *engines])
 
 
 _HIDDEN = (

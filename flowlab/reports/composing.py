@@ -132,6 +132,8 @@ def report(
     )
     chapters = [chapter(name, material) for name in wanted(sections, before is not None)]
     originals, images = _originals(material)
+    if originals:
+        originals = _not_in_every_report(originals, kind, chapters)
 
     def refuse(data: bytes) -> None:
         refuse_leaks(data, kind, originals=originals, images=images)
@@ -233,6 +235,21 @@ def _originals(material: Material) -> tuple[list[str], list[str]]:
     pairs = material.hidden.pairs()
     own = own_words()
     return [name for name in pairs if _tells(name, own)], list(pairs.values())
+
+
+def _not_in_every_report(names: list[str], kind: str, chapters: list[Chapter]) -> list[str]:
+    """Leave out names that a report without any records has, too: "python3", "utf-8"."""
+    from flowlab.reports.basis import made_with
+    from flowlab.reports.leaks import find_leaks, shown
+    from flowlab.reports.notebook_pages import notebook_page
+    from flowlab.reports.pages import html_page
+
+    write = notebook_page if kind == "ipynb" else html_page
+    same = [chapter for chapter in chapters if chapter.name == "never_captured"]
+    page = write(_TITLE, made_with(), same, hidden=True)
+    found = find_leaks(page, "ipynb" if kind == "ipynb" else "html", originals=names, machine=False)
+    everywhere = {leak.found for leak in found}
+    return [name for name in names if shown(name) not in everywhere]
 
 
 def _tells(name: str, own: frozenset[str]) -> bool:

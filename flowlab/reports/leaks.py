@@ -83,8 +83,8 @@ def find_leaks(
     accounts = {account for image in images for account in _ACCOUNT.findall(image)}
     found: dict[tuple[str, str], Leak] = {}
 
-    def add(what: str, text: str, where: str, shown: str) -> None:
-        found.setdefault((what, text), Leak(what, where, cut_short(plain_text(shown), 60)))
+    def add(what: str, text: str, where: str, told: str) -> None:
+        found.setdefault((what, text), Leak(what, where, shown(told)))
 
     try:
         for piece in pieces(data, kind):
@@ -102,6 +102,11 @@ def find_leaks(
     except TooMuch:
         add("more than was looked through", "", f"beyond {MOST >> 20} MB", "")
     return list(found.values())
+
+
+def shown(name: str) -> str:
+    """Write a name as `Leak.found` has it."""
+    return cut_short(plain_text(name), 60)
 
 
 def _hidden(secret: str) -> str:

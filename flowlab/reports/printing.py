@@ -24,6 +24,7 @@ _APPS = (
 )
 _PATIENCE = 120  # seconds
 _DATE = re.compile(rb"(/(?:CreationDate|ModDate) ?\(D:)\d{14}")
+_CREATOR = re.compile(rb"(/Creator ?\()((?:[^()\\]|\\.){7,})(?=\))")
 
 
 def print_pdf(html: Path, output: Path) -> Path:
@@ -76,8 +77,11 @@ def print_pdf(html: Path, output: Path) -> Path:
             raise _unprinted(program, f"it did not finish in {_PATIENCE} s") from error
         if done.returncode or not made.is_file() or not made.stat().st_size:
             raise _unprinted(program, f"it ended with exit code {done.returncode}")
-        # The same page gives the same bytes; of the same length, so that all else stays in place.
-        return write_whole(Path(output), _DATE.sub(rb"\g<1>20000101000000", made.read_bytes()))
+        # The same page gives the same bytes, and the system of whoever printed it is nobody's
+        # business; of the same length, so that all else stays in place.
+        printed = _DATE.sub(rb"\g<1>20000101000000", made.read_bytes())
+        printed = _CREATOR.sub(lambda f: f[1] + b"flowlab".ljust(len(f[2])), printed)
+        return write_whole(Path(output), printed)
 
 
 def find_chromium() -> str:

@@ -401,6 +401,7 @@ def test_a_pdf_has_the_text_and_nothing_of_this_machine(tmp_path):
     assert "total 63" in text
     assert str(tmp_path) not in text
     assert reader.metadata["/CreationDate"].startswith("D:2000")
+    assert reader.metadata["/Creator"].strip() == "flowlab"  # not the system of this machine
     assert [p.name for p in tmp_path.iterdir() if p.suffix == ".pdf"] == ["page.pdf"]
 
 

@@ -391,6 +391,16 @@ def test_names_that_are_words_of_ours_do_not_stop_a_report(tmp_path):
     assert "flow records" in said
 
 
+@pytest.mark.parametrize("suffix", ["html", "ipynb"])
+def test_names_that_are_in_every_report_do_not_stop_one(small, tmp_path, suffix):
+    tags = ["python3", "utf-8", "sha256", "font-size", "0.1.0", "db1", "team-7"]
+    flows = small[0].head(14).assign(instance_tag=tags * 2)
+    options = {"anonymize": True, "key": KEY, "sections": ["totals"]}
+    assert written(flows, tmp_path, f"r.{suffix}", **options)
+    with pytest.raises(LeakError, match="original team-7"):
+        report(flows, tmp_path / f"s.{suffix}", title="Of TEAM-7", **options)
+
+
 # What cannot be.
 
 
