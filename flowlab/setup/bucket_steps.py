@@ -135,7 +135,13 @@ def _trap(draft: Draft, bucket: str, policy: Any, flow_logs: Sequence[Mapping[st
 
 def _mend_key(draft: Draft, bucket: str) -> None:
     scope = draft.scope
-    found = scope.get("s3:GetEncryptionConfiguration", bucket).value or {}
+    answer = scope.get("s3:GetEncryptionConfiguration", bucket)
+    found = answer.value or {}
+    if not answer.known:
+        draft.notes.append(
+            f"whether the bucket is encrypted with a KMS key that keeps delivery out is not known: "
+            f"{refused(answer)}"
+        )
     if not str(found.get("SSEAlgorithm", "")).startswith("aws:kms"):
         return
 

@@ -385,6 +385,15 @@ def test_an_encrypted_bucket_needs_a_word_with_its_key():
     assert "kms:GenerateDataKey*" in note
 
 
+def test_an_encryption_that_may_not_be_looked_at_is_told():
+    ask = ("s3:GetEncryptionConfiguration", "acme-logs")
+    denied = plan(answers=BUCKET | {ask: Refusal("denied", "AccessDenied")}, to="s3://acme-logs")
+    assert any("encrypted" in note and "AccessDenied" in note for note in denied.notes)
+    for plain in None, {"SSEAlgorithm": "AES256"}:
+        made = plan(answers=BUCKET | {ask: plain}, to="s3://acme-logs")
+        assert not any("encrypted" in note for note in made.notes)
+
+
 def test_other_files_are_another_wish():
     one = flow_log(LogDestinationType="s3", LogDestination="arn:aws:s3:::acme-logs",
                    LogGroupName=None, DestinationOptions={"FileFormat": "parquet"})  # fmt: skip
