@@ -16,6 +16,7 @@ from flowlab.enriching.aws_services import AwsServices, aws_services
 from flowlab.enriching.blocks import Addresses
 from flowlab.enriching.columns import NULL, Columns, at_once, category, nothing, texts
 from flowlab.enriching.directions import Directions, directions
+from flowlab.enriching.grouping import blocks
 from flowlab.enriching.initiators import BASES, UNKNOWN, Initiators, initiators
 from flowlab.enriching.ip_ranges import IpRanges, read_ip_ranges
 from flowlab.enriching.owned import owners_of, read_owners
@@ -105,14 +106,17 @@ def enrich(
         None if inventory is None else read_owners(inventory),
         None if ip_ranges is None else read_ip_ranges(ip_ranges),
     )
-    makers = [
+    began = _Began(read)
+    who, rest = (
         {name: make for name, make in part.items() if name in asked}
-        for part in (_who_began(_Began(read)), _the_rest(known))
-    ]
-    if all(makers):
+        for part in (_who_began(began), _the_rest(known))
+    )
+    if who and rest:
         read.addresses  # noqa: B018 (both parts need it: once, before they go on side by side)
-    made = {name: column for part in at_once([partial(_make, m) for m in makers])
-            for name, column in part.items()}  # fmt: skip
+    # Finding out who began takes longest; its columns are made side by side afterwards.
+    tasks: list[Callable[[], dict[str, Any]]] = [partial(_make, rest)]
+    made = at_once([*tasks, began.find] if who else tasks)[0]
+    made |= dict(zip(who, at_once(list(who.values())), strict=True))
     kept = flows.drop(columns=[name for name in asked if name in flows])
     return kept.assign(**{name: made[name] for name in names if name in made})
 
@@ -134,6 +138,11 @@ class _Began:
     def found(self) -> Initiators:
         return initiators(self.columns)
 
+    def find(self) -> dict[str, Any]:
+        """Find it out now; a column by itself comes later."""
+        self.found  # noqa: B018
+        return {}
+
     def end(self, *, initiator: bool) -> pd.arrays.ArrowExtensionArray:
         source = self.found.source_began == initiator
         codes = np.where(source, self.columns.codes("srcaddr"), self.columns.codes("dstaddr"))
@@ -141,11 +150,15 @@ class _Began:
         return texts(codes, self.columns.addresses)
 
     def service(self) -> pd.Categorical:
-        source_port, destination_port = map(self.columns.integers, ("srcport", "dstport"))
-        port = np.where(self.found.source_began, destination_port, source_port)
-        rank = services.rank_of(self.columns.integers("protocol"))
-        position = services.services_at(rank, port)
-        position[(self.found.basis == UNKNOWN) | (port < 0)] = NULL
+        names = ("srcport", "dstport", "protocol")
+        source_port, destination_port, protocol = map(self.columns.integers, names)
+        position = np.empty(len(self.columns), np.int16)
+        for rows in blocks(len(position)):
+            began = self.found.source_began[rows]
+            port = np.where(began, destination_port[rows], source_port[rows])
+            found = services.services_at(services.rank_of(protocol[rows]), port)
+            found[(self.found.basis[rows] == UNKNOWN) | (port < 0)] = NULL
+            position[rows] = found
         return services.service_names(position)
 
 

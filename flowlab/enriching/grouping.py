@@ -72,18 +72,22 @@ def group_by(key: Keys) -> Groups:
     for rows in blocks(len(key)):
         packed[rows] |= np.arange(rows.start, rows.stop, dtype=np.uint64)
     packed.sort()
-    alike = ~changes(packed >> bits)
+    first = changes(packed >> bits)
     packed &= (np.uint64(1) << bits) - np.uint64(1)
     order = packed.view(np.int64)
-    key = key[order]
-    first = changes(key)
+    # Alone or not: only the keys of rows beside others are looked at again.
+    beside = ~first
+    beside[:-1] |= ~first[1:]
+    some = np.flatnonzero(beside)
+    own = key[order[some]]
+    begins = changes(own)
     # Where keys differ only in the bits that made way, they are still mixed.
-    if (mixed := np.flatnonzero(alike & first)).size:
-        above = key[mixed] >> bits
-        again = np.flatnonzero(np.isin(key >> bits, above))
-        sorted_ = again[np.argsort(key[again], kind="stable")]
-        order[again], key[again] = order[sorted_], key[sorted_]
-        first = changes(key)
+    if (mixed := np.flatnonzero(begins & ~first[some])).size:
+        again = np.flatnonzero(np.isin(own >> bits, own[mixed] >> bits))
+        sorted_ = again[np.argsort(own[again], kind="stable")]
+        order[some[again]], own[again] = order[some[sorted_]], own[sorted_]
+        begins = changes(own)
+    first[some] = begins
     return Groups(order, np.flatnonzero(first))
 
 

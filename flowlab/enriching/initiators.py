@@ -82,11 +82,21 @@ def initiators(columns: Columns) -> Initiators:
     forward, groups = _grouped(parts)
     protocol, flags = parts[4], (began[known], asked[known])
     told = groups.any_of(_told(columns, known, forward, *flags, protocol))
-    one = [part[groups.one_row] for part in parts]
-    ends = _end(one[0], one[2]), _end(one[1], one[3])
-    tuples = _Tuples(np.minimum(*ends), np.maximum(*ends), rank_of(one[4]), told)
-    side, by = _ladder(tuples)
-    decided = groups.to_rows(side << np.uint8(3) | by)
+    # One record stands for its 5-tuple. They are taken in the order of the records: only single
+    # bytes are then fetched from all over the memory, not addresses and ports.
+    stands = np.zeros(len(forward), bool)
+    stands[groups.one_row] = True
+    one = parts if stands.all() else [part[stands] for part in parts]
+    low, high = (np.empty(len(one[0]), np.int64) for _ in range(2))
+    for rows in blocks(len(low)):
+        ends = _end(one[0][rows], one[2][rows]), _end(one[1][rows], one[3][rows])
+        np.minimum(*ends, out=low[rows])
+        np.maximum(*ends, out=high[rows])
+    side, by = _ladder(_Tuples(low, high, rank_of(one[4]), groups.to_rows(told)[stands]))
+    decided = np.zeros(len(forward), np.uint8)
+    decided[stands] = side << np.uint8(3) | by
+    if one is not parts:
+        decided = groups.to_rows(decided[groups.one_row])
     # What a record's own flags say of it comes first.
     own = basis[known] == SYN
     basis[known] = np.where(own, np.uint8(SYN), decided & np.uint8(7))
@@ -202,12 +212,15 @@ def _one_way(tuples: _Tuples, by_port: Bytes) -> Bytes:
 
 def _registered(tuples: _Tuples) -> Bytes:
     """Begun by the side that has no service's port, if the other one has."""
-    low_port, high_port = tuples.low & 0xFFFF, tuples.high & 0xFFFF
-    low, high = is_service(tuples.rank, low_port), is_service(tuples.rank, high_port)
-    return _one_of(
-        high & ~low & (low_port >= FIRST_CLIENT_PORT),
-        low & ~high & (high_port >= FIRST_CLIENT_PORT),
-    )
+    side = np.empty(len(tuples.low), np.uint8)
+    for rows in blocks(len(side)):
+        low_port, high_port = tuples.low[rows] & 0xFFFF, tuples.high[rows] & 0xFFFF
+        low, high = (is_service(tuples.rank[rows], port) for port in (low_port, high_port))
+        side[rows] = _one_of(
+            high & ~low & (low_port >= FIRST_CLIENT_PORT),
+            low & ~high & (high_port >= FIRST_CLIENT_PORT),
+        )
+    return side
 
 
 def _listener(end: Ints, rank: Ints) -> Ints:
@@ -232,38 +245,42 @@ def _listening(tuples: _Tuples, left: Ints, answering: Ints) -> Bytes:
     """Judge the 5-tuples that are left by what is known of all."""
     side = np.zeros(len(tuples.low), np.uint8)
     left = left[tuples.rank[left] != NO_PORTS]
-    rank = tuples.rank[left]
-    low, high = _listener(tuples.low[left], rank), _listener(tuples.high[left], rank)
-    low_answers, high_answers = _among(low, answering), _among(high, answering)
-    who, ports = _ports_talked_to(tuples, low, high)
-    from_low, from_high = _looked_up(low, who, ports), _looked_up(high, who, ports)
-    by_count = _one_of(
-        (from_high >= FEWEST_PORTS) & (from_high > TIMES_AS_MANY * from_low),
-        (from_low >= FEWEST_PORTS) & (from_low > TIMES_AS_MANY * from_high),
-    )
-    by_answer = _one_of(high_answers, low_answers)
-    side[left] = np.where(low_answers | high_answers, by_answer, by_count)
+    who, ports = _ports_talked_to(tuples, left)
+    for rows in blocks(len(left)):
+        some = left[rows]
+        rank = tuples.rank[some]
+        low, high = _listener(tuples.low[some], rank), _listener(tuples.high[some], rank)
+        low_answers, high_answers = _among(low, answering), _among(high, answering)
+        from_low, from_high = _looked_up(low, who, ports), _looked_up(high, who, ports)
+        by_count = _one_of(
+            (from_high >= FEWEST_PORTS) & (from_high > TIMES_AS_MANY * from_low),
+            (from_low >= FEWEST_PORTS) & (from_low > TIMES_AS_MANY * from_high),
+        )
+        by_answer = _one_of(high_answers, low_answers)
+        side[some] = np.where(low_answers | high_answers, by_answer, by_count)
     return side
 
 
-def _ports_talked_to(tuples: _Tuples, *ends: Ints) -> tuple[Ints, Ints]:
-    """Count the ports that each listener among `ends` talks to, client ports on the other side.
+def _ports_talked_to(tuples: _Tuples, left: Ints) -> tuple[Ints, Ints]:
+    """Count the ports that the listeners of the tuples `left` talk to, client ports on the other.
 
     An end whose own port is a client's is none: a scanner talks to many ports from one.
     """
     asked = np.zeros(_SLOTS, bool)
-    few = len(ends[0]) < len(tuples.low) // 4  # else looking who is asked costs more than it saves
-    for end in ends if few else ():
-        asked[_slot(end)] = True
-    pairs = []
-    for mine, other in ((tuples.low, tuples.high), (tuples.high, tuples.low)):
-        kept = (mine & 0xFFFF < EPHEMERAL) & (other & 0xFFFF >= FIRST_CLIENT_PORT)
-        at = np.flatnonzero(kept)
-        listener = _listener(mine[at], tuples.rank[at])
-        if few:
-            some = asked[_slot(listener)]
-            listener, at = listener[some], at[some]
-        pairs.append(listener << 16 | other[at] & 0xFFFF)
+    few = len(left) < len(tuples.low) // 4  # else looking who is asked costs more than it saves
+    for end in (tuples.low, tuples.high) if few else ():
+        asked[_slot(_listener(end[left], tuples.rank[left]))] = True
+    pairs = [np.zeros(0, np.int64)]
+    for rows in blocks(len(tuples.low)):
+        ends, rank = (tuples.low[rows], tuples.high[rows]), tuples.rank[rows]
+        for mine, other in (ends, ends[::-1]):
+            kept = (mine & 0xFFFF < EPHEMERAL) & (other & 0xFFFF >= FIRST_CLIENT_PORT)
+            at = np.flatnonzero(kept)
+            listener = _listener(mine[at], rank[at])
+            if few:
+                some = asked[_slot(listener)]
+                listener, at = listener[some], at[some]
+            pairs.append(listener << 16 | other[at] & 0xFFFF)
     pair = np.concatenate(pairs)
     pair.sort()
     who = pair[changes(pair)] >> 16

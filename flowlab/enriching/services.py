@@ -105,6 +105,13 @@ def _by_port() -> Ints:
     return table
 
 
+@functools.cache
+def _is_service() -> Bools:
+    table = np.asarray(_by_port() != NULL)
+    table[:, EPHEMERAL:] = False
+    return table
+
+
 _RANKS = np.full(256, len(WITH_PORTS), np.uint8)
 _RANKS[list(WITH_PORTS)] = range(len(WITH_PORTS))
 NO_PORTS = len(WITH_PORTS)  # the rank of every other protocol
@@ -125,7 +132,8 @@ def services_at(rank: Ints, port: Ints) -> Ints:
 
 def is_service(rank: Ints, port: Ints) -> Bools:
     """Say which ports are a service's: named here, and no client's own choice."""
-    return np.asarray((services_at(rank, port) != NULL) & (port < EPHEMERAL))
+    table = _is_service()
+    return np.asarray(table.ravel()[rank.astype(np.int32) * table.shape[1] + (port & 0xFFFF)])
 
 
 def protocol_name(columns: Columns) -> pd.Categorical:
