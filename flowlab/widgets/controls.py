@@ -56,7 +56,7 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
             continuous_update=False, style=LABEL, layout=_WIDE,
         ),
         "addr": _typed("address", "10.0.1.10, 192.0.2.0/24, 2001:db8::/32"),
-        "peer": _typed("with", "the other side: addresses or CIDRs"),
+        "peer": _typed("with", "the other side"),
         "port": _typed("port", "443, 8000-8999"),
         "rules": w.SelectMultiple(
             options=possible_rules(have), description="set aside", rows=6, style=LABEL,
