@@ -13,6 +13,7 @@ from flowlab.setup.key_steps import key_steps
 from flowlab.setup.log_groups import judge_group_key
 from flowlab.setup.steps import Call
 from flowlab.setup.verdicts import Check
+from flowlab.setup.wishes import DEFAULT_DAYS
 
 
 def log_group_steps(draft: Draft) -> None:
@@ -37,7 +38,14 @@ def log_group_steps(draft: Draft) -> None:
         kept = answer.value.get("retentionInDays")
         had = f"{kept} days" if kept else "for ever"
         draft.add("keep", "log group", name, f"it exists, and keeps records {had}")
-        if kept != days:
+        if draft.wish.keep_retention:
+            # Others may rely on what it keeps: that is shortened only for who says so.
+            if not kept:
+                draft.notes.append(
+                    "the log group keeps records, and they are paid for, for ever;"
+                    f" retention_days={DEFAULT_DAYS} would change that"
+                )
+        elif kept != days:
             why = f"records are kept {had} until now"
             if days and (not kept or days < kept):
                 why += f"; what is older than {days} days will be DELETED"

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flowlab.errors import FlowlabError
 from flowlab.setup import inventory, steps, templates, terraforming
@@ -33,7 +33,7 @@ def plan_flow_logs(
     fields: str | Sequence[str] = "recommended",
     interval: int = 60,
     traffic: str = "ALL",
-    retention_days: int | None = 90,
+    retention_days: int | Literal["keep"] | None = "keep",
     name: str | None = None,
     parquet: bool = False,
     hive: bool = False,
@@ -61,9 +61,10 @@ def plan_flow_logs(
     interval : {60, 600}
         Longest capture window. [s]
     traffic : {"ALL", "ACCEPT", "REJECT"}
-    retention_days : int or None
+    retention_days : int, None or "keep"
         How long a log group, or a bucket that is made here, keeps records; one of CloudWatch's
-        values; None: for ever. [days]
+        values; None: for ever. By default a log group that is there keeps its own, and what is
+        made here gets 90. [days]
     name : str, optional
         Tag Name of the flow log.
     parquet, hive, hourly : bool

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from flowlab import schema
 from flowlab.errors import FlowlabError, unknown_name
@@ -21,6 +21,7 @@ RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 )  # fmt: skip
+DEFAULT_DAYS = 90  # of what is made here
 _TYPES = {"vpc": "VPC", "subnet": "Subnet", "eni": "NetworkInterface"}
 _MOST = 300  # ResourceIds of one CreateFlowLogs
 _TRAFFIC = ("ALL", "ACCEPT", "REJECT")
@@ -49,6 +50,8 @@ class Wish:
         Tag Name of the flow log; "" for none.
     parquet, hive, hourly : bool
         Of files in S3.
+    keep_retention : bool
+        A log group that is there keeps its own.
     """
 
     resource_ids: tuple[str, ...]
@@ -57,11 +60,12 @@ class Wish:
     fields: tuple[str, ...]
     interval: int = 60
     traffic: str = "ALL"
-    retention_days: int | None = 90
+    retention_days: int | None = DEFAULT_DAYS
     name: str = ""
     parquet: bool = False
     hive: bool = False
     hourly: bool = False
+    keep_retention: bool = False
 
     @property
     def log_format(self) -> str:
@@ -117,7 +121,7 @@ def wish_of(
     fields: str | Sequence[str],
     interval: int,
     traffic: str,
-    retention_days: int | None,
+    retention_days: int | Literal["keep"] | None,
     name: str | None,
     files: Mapping[str, bool],
 ) -> Wish:
@@ -131,12 +135,13 @@ def wish_of(
         )
     if traffic not in _TRAFFIC:
         raise unknown_name("traffic", traffic, _TRAFFIC)
-    if retention_days is not None and retention_days not in RETENTION_DAYS:
+    days = DEFAULT_DAYS if retention_days == "keep" else retention_days
+    if days is not None and days not in RETENTION_DAYS:
         near = min(RETENTION_DAYS, key=lambda days: abs(days - _number(retention_days)))
-        days = ", ".join(map(str, RETENTION_DAYS))
+        offered = ", ".join(map(str, RETENTION_DAYS))
         raise FlowlabError(
             f"retention_days={retention_days!r} is none that CloudWatch Logs offers.",
-            fix=f"the nearest is {near}; there are {days}; None keeps the records for ever.",
+            fix=f"the nearest is {near}; there are {offered}; None keeps the records for ever.",
         )
     asked = [option for option, value in files.items() if value]
     if asked and destination.place != "s3":
@@ -147,7 +152,8 @@ def wish_of(
     if name is not None and not 0 < len(name) <= 256:
         raise FlowlabError("name= must have 1 to 256 characters: it becomes the tag Name.")
     return Wish(
-        ids, kind, destination, _fields(fields), interval, traffic, retention_days, name or "",
+        ids, kind, destination, _fields(fields), interval, traffic,
+        days, name or "", keep_retention=retention_days == "keep",
         **{option: bool(value) for option, value in files.items()},
     )  # fmt: skip
 

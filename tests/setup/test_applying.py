@@ -203,7 +203,7 @@ def test_a_wrong_account_number_changes_nothing(account, confirm):
 
 
 def test_what_the_plan_did_not_show_is_not_done(account):
-    plan = account.plan()
+    plan = account.plan(retention_days=90)
     account.client("logs").create_log_group(logGroupName=account.group)
     with pytest.raises(FlowlabError, match=r"change retention.*") as told:
         plan.apply(ACCOUNT, wait=False)
@@ -424,7 +424,7 @@ def test_broken_parts_are_mended_and_nothing_is_made_again(account, checked):
     iam.delete_role_policy(RoleName=role, PolicyName="flowlab-delivery")
     logs.delete_retention_policy(logGroupName=account.group)
 
-    plan = account.plan()
+    plan = account.plan(retention_days=90)
     assert set(zip(plan.steps["action"], plan.steps["what"], strict=True)) >= {
         ("change", "trust of the role"), ("change", "policy of the role"), ("change", "retention"),
         ("keep", "flow log"),

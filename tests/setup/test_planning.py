@@ -118,7 +118,6 @@ def test_only_what_is_not_covered_is_made():
          "change policy of the role"),
         ({("iam:GetRole", ROLE): None}, "create delivery role"),
         (role() | {("logs:DescribeLogGroups", GROUP): None}, "create log group"),
-        (role() | group(None), "change retention"),
     ],
 )  # fmt: skip
 def test_what_is_broken_is_mended_and_no_second_flow_log_made(broken, step):
@@ -143,6 +142,16 @@ def test_a_shorter_retention_says_that_records_go():
     assert change.undo.parameters == {"logGroupName": GROUP, "retentionInDays": 365}
     longer = plan(flow_log(), answers=role() | group(30), retention_days=365)
     assert "DELETED" not in repr(longer)
+
+
+@pytest.mark.parametrize("kept", [None, 365, 7])
+def test_an_existing_group_keeps_its_retention_unless_told(kept):
+    made = plan(flow_log(), answers=role() | group(kept))
+    assert made.empty
+    assert any("retention_days=90 would change" in note for note in made.notes) == (kept is None)
+    assert "change retention" in told(
+        plan(flow_log(), answers=role() | group(kept), retention_days=90)
+    )
 
 
 def test_for_ever_is_a_warning():

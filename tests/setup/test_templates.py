@@ -38,7 +38,9 @@ PLANS = {
     "from nothing": plan,
     "named, for ever": lambda: plan(name='it\'s "mine" ${x}', retention_days=None),
     "group and role there": lambda: plan(answers=group() | role(), fields="everything"),
-    "replacing": lambda: plan(flow_log(TrafficType="REJECT"), answers=group(7) | role()),
+    "replacing": lambda: plan(
+        flow_log(TrafficType="REJECT"), answers=group(7) | role(), retention_days=90
+    ),
     "two": lambda: plan(
         resource=ENIS, interval=600, traffic="REJECT",
         answers={("ec2:DescribeNetworkInterfaces", ""): [{"NetworkInterfaceId": e} for e in ENIS]},
