@@ -205,3 +205,21 @@ def test_more_values_than_can_be_numbered_are_kept_as_text(monkeypatch):
 def test_what_holds_no_records_cannot_be_held():
     with pytest.raises(FlowlabError, match="cannot be asked of a list"):
         hold([1, 2])
+
+
+def test_a_selection_that_a_question_reads_twice_is_found_once(monkeypatch):
+    flows, _ = fl.sample_flows()
+    some, asked = flows.iloc[::60], []
+    write = holding._found_once
+    monkeypatch.setattr(
+        holding, "_found_once", lambda query: asked.append(write(query)) or asked[-1]
+    )
+    inside = fl.rule("inside", addr=["10.0.1.0/24", "2001:db8::/32"])
+
+    def selected(records):
+        return fl.exclude(fl.only(records, inside), ["dns"])
+
+    held = selected(hold(some))
+    for question, kept in ((fl.top_talkers, 1), (fl.peers, 1), (fl.totals, 0), (fl.services, 0)):
+        assert_frame_equal(question(held), question(selected(some)))
+        assert asked[-1].sql("duckdb").count("MATERIALIZED") == kept
