@@ -168,7 +168,7 @@ class Archive:
         """Answer a query over the relation "flows": records only, no NODATA or SKIPDATA."""
         with tables.connection() as duck:
             duck.sql(self._view())
-            return duck.sql(query.sql(dialect=self.dialect)).to_arrow_table()
+            return tables.answer(duck, query)
 
     def _view(self) -> str:
         if not self._shapes:  # an archive without a record yet

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowlab import schema
 from flowlab.interrupting import stoppable
-from flowlab.tables import RELATION, Table, as_table, new_engine
+from flowlab.tables import RELATION, Table, answer, as_table, new_engine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +85,7 @@ class HeldTable:
     def run(self, query: exp.Query) -> pa.Table:
         """Answer a query over the relation "flows"."""
         with self._duck.cursor() as duck, stoppable(duck):
-            return duck.sql(_found_once(query).sql(dialect=self.dialect)).to_arrow_table()
+            return answer(duck, _found_once(query))
 
 
 @atexit.register

@@ -66,7 +66,7 @@ class FrameTable:
         arrow = pa.Table.from_pandas(_with_epochs(self._flows[used]), preserve_index=False)
         with connection() as duck:
             duck.register(RELATION, arrow)
-            return duck.sql(query.sql(dialect=self.dialect)).to_arrow_table()
+            return answer(duck, query)
 
 
 class LayeredTable:
@@ -181,6 +181,29 @@ def elsewhere(table: Table, dialect: str) -> Table:
     if isinstance(table, LayeredTable):
         return table.elsewhere(dialect)
     return Outline(dialect, list(table.columns))
+
+
+def answer(duck: Any, query: exp.Query) -> pa.Table:
+    """Let a connection of DuckDB answer a query.
+
+    Raises
+    ------
+    FlowlabError
+        A sum is beyond 64 bits.
+    """
+    import duckdb
+
+    try:
+        return duck.sql(query.sql(dialect="duckdb")).to_arrow_table()
+    except duckdb.ConversionException as problem:
+        if "INT128" not in str(problem):
+            raise
+        raise FlowlabError(
+            "a sum of these records is larger than 2^63 - 1, more than can be told exactly.",
+            "a record says an impossible number of bytes or packets: it is damaged, or made up.",
+            'look at fl.records(flows, sort_by="bytes", descending=True), and set such records'
+            f' aside: fl.exclude(flows, fl.rule("impossible", bytes="{10**15}-{10**18 - 1}")).',
+        ) from problem
 
 
 @contextlib.contextmanager

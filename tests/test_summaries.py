@@ -9,6 +9,7 @@ from lines import HEADER, read, text
 
 import flowlab as fl
 from flowlab.errors import FlowlabError, MissingFieldError, UnknownNameError
+from flowlab.holding import hold
 
 _LINE = "2 000123456789 {eni} {src} {dst} {sport} {dport} {proto} {packets} {size} {start} {end} {action} OK"
 _ROW = {
@@ -101,6 +102,16 @@ def test_spreading_second_by_second_is_the_arithmetic_of_the_docstring(sample):
     assert dict(zip(nonzero.index.astype("int64"), nonzero, strict=True)) == {
         k: v for k, v in expected.items() if v
     }
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_sums_beyond_64_bits_say_so_and_how_to_go_on(sample, held):
+    flows = sample.head(30).assign(bytes=10**18 - 1)
+    with pytest.raises(FlowlabError, match="larger than 2\\^63 - 1") as told:
+        fl.totals(hold(flows) if held else flows)
+    rest = flows.assign(bytes=[5] * 10 + [10**18 - 1] * 20)
+    advised = eval(told.value.fix.rpartition("aside: ")[2].rstrip("."), {"fl": fl, "flows": rest})
+    assert fl.totals(advised)["bytes"].item() == 50
 
 
 def test_totals_of_the_sample(sample):
