@@ -65,6 +65,8 @@ def ranked(
     rank_by: str,
     n: int | None,
     whole: exp.Expr | None = None,
+    *,
+    late: bool = False,
 ) -> exp.Select:
     """Order groups by a measure, add their share of the whole, keep the first n.
 
@@ -80,10 +82,12 @@ def ranked(
         Rows to keep; None keeps all. Shares are of the whole either way.
     whole : Expression, optional
         What a share is a share of; by default the sum over all groups.
+    late : bool
+        Find the first n by the measure that orders them, and only then all about these. Where
+        there are millions of groups that is ten times as fast, but records are read twice.
     """
     order = [exp.Ordered(this=column(rank_by), desc=True, nulls_first=False)]
     order += [exp.Ordered(this=column(key), desc=False, nulls_first=False) for key in keys]
-    everything = whole or over_all(rank_by)
     so_far = exp.Window(
         this=_wide_sum(rank_by),
         order=exp.Order(expressions=[o.copy() for o in order]),
@@ -91,13 +95,49 @@ def ranked(
             kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW"
         ),
     )
+    columns = [column(c) for c in (*keys, *measures)]
+    everything = whole or over_all(rank_by)
+    if n is None:
+        rows = grouped
+    elif late:
+        rows = _all_about(grouped, keys)
+        of_all = exp.select(_wide_sum(rank_by)).from_(exp.to_table('"ranking"', dialect="duckdb"))
+        everything = of_all.subquery()
+    else:  # so that only n rows are put in order and added up, not all groups
+        rows = exp.select(*columns, named(everything, "the whole")).from_(
+            grouped.subquery("grouped")
+        )
+        rows = rows.order_by(*order).limit(n)
+        everything = column("the whole")
     query = exp.select(
-        *(column(c) for c in (*keys, *measures)),
+        *(c.copy() for c in columns),
         named(_share(column(rank_by), everything), "share"),
         named(_share(so_far, everything), "cumulative_share"),
-    ).from_(grouped.subquery("grouped"))
-    query = query.order_by(*order)
-    return query.limit(n) if n is not None else query
+    ).from_(rows.subquery("grouped" if n is None else "first"))
+    query = query.order_by(*(o.copy() for o in order))
+    if late and n is not None:
+        wanted = {*keys, rank_by}
+        ranking = grouped.copy()
+        ranking.set("expressions", [e for e in ranking.expressions if e.alias_or_name in wanted])
+        named_keys = [named(column(key), _key(at)) for at, key in enumerate(keys)]
+        largest = exp.select(*named_keys).from_(exp.to_table('"ranking"', dialect="duckdb"))
+        largest = largest.order_by(*(o.copy() for o in order)).limit(n)
+        query = query.with_(exp.to_identifier("ranking", quoted=True), ranking)
+        query = query.with_(exp.to_identifier("largest", quoted=True), largest)
+    return query
+
+
+def _key(at: int) -> str:
+    return f"key {at + 1}"
+
+
+def _all_about(grouped: exp.Select, keys: Sequence[str]) -> exp.Select:
+    """Group only the records of the largest groups."""
+    same = [
+        exp.NullSafeEQ(this=column(_key(at)), expression=column(key)) for at, key in enumerate(keys)
+    ]
+    them = exp.select(number(1)).from_(exp.to_table('"largest"', dialect="duckdb")).where(*same)
+    return grouped.copy().where(exp.Exists(this=them))
 
 
 def over_all(measure: str) -> exp.Expr:
@@ -136,7 +176,6 @@ def in_steps(
     every: int,
     spread: bool,
     conditions: Sequence[exp.Expr],
-    of: exp.Expr | None = None,
     *,
     dialect: str,
 ) -> exp.Query:
@@ -155,8 +194,6 @@ def in_steps(
         False counts every record whole, in the step in which it starts.
     conditions : sequence of Expr
         Which records.
-    of : Expr, optional
-        What to read instead of the records themselves.
     dialect : str
         The engine that will run it.
 
@@ -166,7 +203,6 @@ def in_steps(
         keys, step (its number; null where a record has no start), flow_records (1 in the step in
         which the record starts, else 0), measures.
     """
-    of = of or flows()
     start, end = column("start"), column("end")
     first = whole_division(start, number(every), dialect)
     last = whole_division(end, number(every), dialect)
@@ -176,12 +212,12 @@ def in_steps(
         named(first, "step"),
         named(number(1), "flow_records"),
         *(column(m) for m in measures),
-    ).from_(of)
+    ).from_(flows())
     if not spread:
         return whole.where(*conditions)
     touched = _ROWS_PER_STEP[dialect](
         exp.select(*(column(c) for c in (*keys, "start", "end", *measures)))
-        .from_(of.copy())
+        .from_(flows())
         .where(to_cut, *conditions),
         first,
         last,

@@ -120,7 +120,9 @@ def conversations(
         .from_(joined.subquery("joined"))
         .group_by(*(build.column(k) for k in keys))
     )
-    query = build.ranked(grouped, keys, names, rank_by, rows(n))
+    # Conversations are about as many as records. Athena is paid for what is read, so only once.
+    late = table.dialect == "duckdb"
+    query = build.ranked(grouped, keys, names, rank_by, rows(n), late=late)
     return Question(query, lambda answer: with_times(answer, ["first_start", "last_end"]))
 
 
@@ -186,8 +188,14 @@ def peers(
     """
     ends = ("pkt_srcaddr", "pkt_dstaddr") if packet_level else ("srcaddr", "dstaddr")
     measures = measures_of(table, "peers", rank_by, ends, ["peers"])
-    carried = [m for m in measures if m != "flow_records"]
     period = period_of(table, "peers", start, end)
+    # Pairs are far fewer than records: what is read twice, and counted, are pairs.
+    pairs = (
+        exp.select(*(build.column(c) for c in ends), *sums(measures))
+        .from_(build.flows())
+        .where(*period)
+        .group_by(*(build.column(c) for c in ends))
+    )
     sides = []
     for mine, other, sent in ((*ends, True), (*ends[::-1], False)):
         away, nobody = build.column(other), exp.null()
@@ -197,10 +205,8 @@ def peers(
                 build.named(away, "peer"),
                 build.named(away.copy() if sent else nobody, "sent_to"),
                 build.named(nobody.copy() if sent else away.copy(), "heard_from"),
-                *(build.column(m) for m in carried),
-            )
-            .from_(build.flows())
-            .where(*period)
+                *(build.column(m) for m in measures),
+            ).from_(exp.to_table('"pairs"', dialect="duckdb"))
         )
     counted = {"peers": "peer", "peers_sent_to": "sent_to", "peers_heard_from": "heard_from"}
     grouped = (
@@ -210,7 +216,7 @@ def peers(
                 build.named(exp.Count(this=exp.Distinct(expressions=[build.column(c)])), name)
                 for name, c in counted.items()
             ),
-            *sums(measures),
+            *(build.named(build.total(build.column(m)), m) for m in measures),
         )
         .from_(exp.union(*sides, distinct=False).subquery("ends"))
         .group_by(build.column("addr"))
@@ -221,5 +227,6 @@ def peers(
     ]
     names = ["addr", *counted, *measures]
     query = exp.select(*map(build.column, names)).from_(grouped.subquery("grouped"))
+    query = query.with_(exp.to_identifier("pairs", quoted=True), pairs)
     query, most = query.order_by(*order), rows(n)
     return Question(query.limit(most) if most is not None else query)

@@ -16,7 +16,7 @@ from flowlab import clauses as build
 from flowlab.asking import MEASURES, Question, question, with_times
 from flowlab.errors import FlowlabError
 from flowlab.options import measures_of, period_of, rows, seconds_of, sums
-from flowlab.tables import RELATION, Table, require
+from flowlab.tables import Table, require
 
 _MOST_CELLS = 5_000_000
 OTHERS = "(others)"
@@ -249,27 +249,34 @@ def traffic_over_time(
     require(table, ["start", *(["end"] if spread else []), *keys], "traffic_over_time")
     measures = [m for m in MEASURES[1:] if m in table.columns]
     period = period_of(table, "traffic_over_time", start, end)
-    of = _fewer_groups(table, keys, measures, n, period) if n is not None else None
-    parts = build.in_steps(keys, measures, seconds, spread, period, of, dialect=table.dialect)
-    steps = (
-        exp.select(
-            build.named(build.column("step") * build.number(seconds), "time"),
-            *(build.column(k) for k in keys),
-            *(build.named(build.total(build.column(m)), m) for m in ("flow_records", *measures)),
-        )
-        .from_(parts.subquery("parts"))
-        .group_by(build.column("step"), *(build.column(k) for k in keys))
-    )
+    parts = build.in_steps(keys, measures, seconds, spread, period, dialect=table.dialect)
+    groups, counted = ["step", *keys], ["flow_records", *measures]
+    if n is not None:
+        parts = _fewer_groups(_summed(parts, groups, counted), keys, counted, n, period)
+    steps = _summed(parts, groups, counted)
+    time = build.named(build.column("step") * build.number(seconds), "time")
+    steps.set("expressions", [time, *steps.expressions[1:]])
     ordered = steps.order_by(
         *(exp.Ordered(this=build.column(c), desc=False, nulls_first=False) for c in ("time", *keys))
     )
     return Question(ordered, lambda answer: _without_gaps(answer, keys, seconds))
 
 
+def _summed(parts: exp.Query, groups: Sequence[str], measures: Sequence[str]) -> exp.Select:
+    return (
+        exp.select(
+            *(build.column(group) for group in groups),
+            *(build.named(build.total(build.column(m)), m) for m in measures),
+        )
+        .from_(parts.subquery("parts"))
+        .group_by(*(build.column(group) for group in groups))
+    )
+
+
 def _fewer_groups(
-    table: Table, keys: Sequence[str], measures: Sequence[str], n: int, period: list[exp.Expr]
-) -> exp.Expr:
-    """Read the records with all but the largest groups under one name."""
+    steps: exp.Select, keys: Sequence[str], measures: Sequence[str], n: int, period: list[exp.Expr]
+) -> exp.Select:
+    """Name all but the largest groups "(others)"; in sums, which are fewer than records."""
     rows(n)
     if len(keys) != 1:
         raise FlowlabError(
@@ -280,7 +287,7 @@ def _fewer_groups(
     measure = "bytes" if "bytes" in measures else "flow_records"
     largest = build.largest_groups(key, measure, n, period)
     # A join on plain equalities, which every engine takes: a null is a group like any other.
-    ours, theirs = build.column(key, RELATION), build.column(key, "largest")
+    ours, theirs = build.column(key, "steps"), build.column(key, "largest")
     word = exp.cast(ours, "VARCHAR")
     same = exp.and_(
         _text_of(theirs).eq(_text_of(ours)),
@@ -289,13 +296,13 @@ def _fewer_groups(
     kept = exp.select("*", build.named(build.number(1), "kept")).from_(largest.subquery("ranked"))
     among = build.column("kept", "largest").eq(build.number(1))
     named = exp.Case().when(among, word).else_(exp.Literal.string(OTHERS))
-    carried = [c for c in ("start", "end", *measures) if c in table.columns]
-    chosen = (
-        exp.select(*(build.column(c, RELATION) for c in carried), build.named(named, key))
-        .from_(build.flows())
+    return (
+        exp.select(
+            *(build.column(c, "steps") for c in ("step", *measures)), build.named(named, key)
+        )
+        .from_(steps.subquery("steps"))
         .join(kept.subquery("largest"), on=same, join_type="left")
     )
-    return chosen.subquery("grouped")
 
 
 def _text_of(value: exp.Expr) -> exp.Expr:

@@ -7,6 +7,7 @@ from collections import defaultdict
 import pandas as pd
 import pytest
 from lines import HEADER, read, text
+from pandas.testing import assert_frame_equal
 
 import flowlab as fl
 from flowlab.errors import FlowlabError, MissingFieldError, UnknownNameError
@@ -176,3 +177,12 @@ def _written(flows, folder):
     path = folder / "sample.log"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@pytest.mark.parametrize("rank_by", ["bytes", "packets", "flow_records"])
+def test_the_first_conversations_are_the_head_of_all(rank_by):
+    """The first are found by one measure, and then read again; all of them in one go."""
+    flows = fl.sample_flows()[0].iloc[::40]
+    every = fl.conversations(flows, rank_by=rank_by, n=None)
+    for n in (1, 7, len(every) + 5):
+        assert_frame_equal(fl.conversations(flows, rank_by=rank_by, n=n), every.head(n))

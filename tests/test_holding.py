@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sqlglot
 from pandas.testing import assert_frame_equal
 
 import flowlab as fl
@@ -53,6 +55,7 @@ QUESTIONS = {
     "over time, largest ports": lambda f: fl.traffic_over_time(f, every="1h", by="dstport", n=3),
     "not spread": lambda f: fl.traffic_over_time(f, every="1h", by="flow_direction", spread=False),
     "conversations": lambda f: fl.conversations(f, n=None),
+    "the first conversations": lambda f: fl.conversations(f, rank_by="flow_records", n=60),
     "peers": lambda f: fl.peers(f, n=None),
     "services": lambda f: fl.services(f, n=None),
     "all records": lambda f: fl.records(f, n=None),
@@ -223,3 +226,47 @@ def test_a_selection_that_a_question_reads_twice_is_found_once(monkeypatch):
     for question, kept in ((fl.top_talkers, 1), (fl.peers, 1), (fl.totals, 0), (fl.services, 0)):
         assert_frame_equal(question(held), question(selected(some)))
         assert asked[-1].sql("duckdb").count("MATERIALIZED") == kept
+
+
+def test_networks_are_looked_for_among_addresses_not_among_records(monkeypatch):
+    flows, _ = fl.sample_flows()
+    some, asked = flows.iloc[::60], []
+    write = holding._nulls_once
+    monkeypatch.setattr(
+        holding, "_nulls_once", lambda query: asked.append(write(query)) or asked[-1]
+    )
+    held = hold(some)
+    nets = fl.rule("nets", addr=["10.0.0.0/20", "2001:db8::/33", "192.0.2.0/25"], dstport="1-1023")
+    for divide in (fl.only, fl.exclude):
+        assert_frame_equal(fl.totals(divide(held, nets)), fl.totals(divide(some, nets)))
+        text = asked[-1].sql("duckdb")
+        assert "ENUM_CODE" in text and "REGEXP" not in text
+    monkeypatch.setattr(holding, "_MOST_RUNS", 0)
+    held = hold(some)
+    assert_frame_equal(fl.totals(fl.only(held, nets)), fl.totals(fl.only(some, nets)))
+    assert "REGEXP" in asked[-1].sql("duckdb")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("COALESCE(a, FALSE) AND (COALESCE(b, FALSE) OR COALESCE(c, FALSE))",
+         "COALESCE((a) AND ((b) OR (c)), FALSE)"),
+        ("NOT (COALESCE(a, FALSE) OR COALESCE(b, FALSE))", "NOT (COALESCE((a) OR (b), FALSE))"),
+        ("COALESCE(a, FALSE) OR NOT COALESCE(b, FALSE)", None),
+        ("COALESCE(a, FALSE) AND b", None),
+        ("COALESCE(a, TRUE) AND COALESCE(b, FALSE)", None),
+    ],
+)  # fmt: skip
+def test_null_becomes_false_once(given, wanted):
+    """Both say the same for each of the 27 ways in which three things are true, false or null."""
+    before = sqlglot.parse_one(f"SELECT {given} AS said", dialect="duckdb")
+    after = holding._nulls_once(before.copy())
+    text = before if wanted is None else sqlglot.parse_one(f"SELECT {wanted} AS said")
+    assert after.sql("duckdb") == text.sql("duckdb")
+    three = "(SELECT unnest([true, false, null]))"
+    ways = f"{three} AS x(a), {three} AS y(b), {three} AS z(c)"
+    said = [
+        duckdb.sql(f"{query.sql('duckdb')} FROM {ways}").fetchall() for query in (before, after)
+    ]
+    assert said[0] == said[1] and len(said[0]) == 27
