@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+
+import pytest
 
 # They begin first, so that no processor is left with one of them at the end.
 _LONG = {
@@ -19,3 +22,15 @@ def pytest_configure():
 def pytest_collection_modifyitems(items):
     """Put files whose tests take long in front."""
     items.sort(key=lambda item: not _LONG.intersection(item.path.parts))
+
+
+@pytest.fixture
+def interruptible():
+    """Take out what hooks into the garbage collector: an interrupt that arrives there is lost.
+
+    Hypothesis does, from its first test on, to the end of the process.
+    """
+    hooks = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks.extend(hooks)

@@ -430,6 +430,7 @@ class _SlowPlace(_Place):
     ],
     ids=["read_flows", "archive"],
 )
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_obeyed_within_a_second(tmp_path, work):
     import threading
 

@@ -16,6 +16,7 @@ from flowlab.tables import connection
 
 ENDLESS = "SELECT sum(hash(range)) FROM range(30000000000)"  # minutes, on several threads
 SOON = 0.3  # seconds
+pytestmark = pytest.mark.usefixtures("interruptible")
 
 
 def ask():

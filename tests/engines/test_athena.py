@@ -312,6 +312,7 @@ def test_a_query_that_somebody_stops(opened, fake):
         fl.totals(opened(), **PERIOD)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_stops_the_query_at_athena(opened, fake):
     table = opened()
     fake.plans.append(Plan(polls=100_000))

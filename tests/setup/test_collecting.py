@@ -657,6 +657,7 @@ def test_instance_types_are_asked_for_a_hundred_at_a_time(account):
     assert asked == [100, 100, 50] and len(scope.get("ec2:DescribeInstanceTypes").items()) == 250
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_returns_at_once(account):
     hangs = threading.Event()
     account.client("ec2")  # made before, so that it is the request that hangs

@@ -365,6 +365,7 @@ def test_no_message_holds_a_credential(filled, at, item, no_sleep, secrets):
     assert not [secret for secret in secrets if secret in shown or secret[:20] in shown]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_a_listing_at_once(filled, at):
     slow, asked = threading.Event(), threading.Event()
 

@@ -152,6 +152,7 @@ def test_an_interrupt_keeps_the_view_and_the_kernel(talkers, monkeypatch):
     assert talkers.call == before[0] and talkers.result is before[1]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_long_question_can_be_interrupted(talkers, monkeypatch):
     from flowlab.tables import connection
 
