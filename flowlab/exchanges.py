@@ -9,6 +9,7 @@ from sqlglot import exp
 from flowlab import clauses as build
 from flowlab.asking import Question, question, with_times
 from flowlab.options import measures_of, period_of, rows, sums
+from flowlab.ranking import ranked, ranked_late
 from flowlab.tables import Table
 
 _SIDES = ("addr_a", "port_a", "addr_b", "port_b")
@@ -120,9 +121,11 @@ def conversations(
         .from_(joined.subquery("joined"))
         .group_by(*(build.column(k) for k in keys))
     )
-    # Conversations are about as many as records. Athena is paid for what is read, so only once.
-    late = table.dialect == "duckdb"
-    query = build.ranked(grouped, keys, names, rank_by, rows(n), late=late)
+    most = rows(n)
+    if table.dialect == "duckdb" and most is not None:  # about as many groups as records
+        query = ranked_late(grouped, keys, names, rank_by, most)
+    else:  # Athena is paid for what is read, so only once
+        query = ranked(grouped, keys, names, rank_by, most)
     return Question(query, lambda answer: with_times(answer, ["first_start", "last_end"]))
 
 

@@ -12,6 +12,7 @@ from flowlab import clauses as build
 from flowlab.asking import Question, question
 from flowlab.enriching.services import EPHEMERAL, SERVICES
 from flowlab.options import measures_of, period_of, rows, sums
+from flowlab.ranking import ranked
 from flowlab.tables import Table
 
 _NAMES = {(p, s.port): s.name for s in SERVICES for p in s.protocols}
@@ -82,7 +83,7 @@ def services(
         .from_(judged.subquery("judged"))
         .group_by(*map(build.column, keys))
     )
-    return Question(build.ranked(grouped, keys, measures, rank_by, rows(n)), _with_names)
+    return Question(ranked(grouped, keys, measures, rank_by, rows(n)), _with_names)
 
 
 def _serving_port(table: Table) -> exp.Expr:

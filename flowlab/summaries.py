@@ -16,6 +16,7 @@ from flowlab import clauses as build
 from flowlab.asking import MEASURES, Question, question, with_times
 from flowlab.errors import FlowlabError
 from flowlab.options import measures_of, period_of, rows, seconds_of, sums
+from flowlab.ranking import largest_groups, over_all, ranked
 from flowlab.tables import Table, require
 
 _MOST_CELLS = 5_000_000
@@ -115,7 +116,7 @@ def breakdown(
         .where(*period_of(table, "breakdown", start, end))
         .group_by(*(build.column(k) for k in keys))
     )
-    return Question(build.ranked(grouped, keys, measures, rank_by, rows(n)))
+    return Question(ranked(grouped, keys, measures, rank_by, rows(n)))
 
 
 @question
@@ -185,8 +186,8 @@ def top_talkers(
         .from_(exp.union(*sides, distinct=False).subquery("ends"))
         .group_by(build.column("addr"))
     )
-    half = exp.cast(build.over_all(rank_by), "DOUBLE") / build.number(2)  # a record has two rows
-    query = build.ranked(grouped, ["addr"], [*measures, *parts], rank_by, rows(n), half)
+    half = exp.cast(over_all(rank_by), "DOUBLE") / build.number(2)  # a record has two rows
+    query = ranked(grouped, ["addr"], [*measures, *parts], rank_by, rows(n), half)
     return Question(query)
 
 
@@ -285,7 +286,7 @@ def _fewer_groups(
         )
     (key,) = keys
     measure = "bytes" if "bytes" in measures else "flow_records"
-    largest = build.largest_groups(key, measure, n, period)
+    largest = largest_groups(key, measure, n, period)
     # A join on plain equalities, which every engine takes: a null is a group like any other.
     ours, theirs = build.column(key, "steps"), build.column(key, "largest")
     word = exp.cast(ours, "VARCHAR")

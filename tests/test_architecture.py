@@ -37,10 +37,11 @@ MAY_IMPORT = {
     "dialects": set(),
     "tables": {"interrupting", "dialects"},
     "clauses": {"tables"},
+    "ranking": {"clauses"},
     "asking": {"dialects", "tables"},
     "options": {"tables", "clauses", "asking", "reading"},
-    "summaries": {"tables", "clauses", "asking", "options"},
-    "exchanges": {"tables", "clauses", "asking", "options"},
+    "summaries": {"tables", "clauses", "asking", "options", "ranking"},
+    "exchanges": {"tables", "clauses", "asking", "options", "ranking"},
     "pages": {"tables", "clauses", "asking", "options"},
     "addresses": set(),
     "matches": {"addresses"},
@@ -76,7 +77,7 @@ MAY_IMPORT = {
     "enriching": {"setup"},  # the owners of addresses, from a saved set-up
     "expressing": {"clauses", "enriching", "tables"},
     "enrichment": {"enriching", "expressing", "tables"},
-    "serving": {"asking", "clauses", "enriching", "options", "tables"},
+    "serving": {"asking", "clauses", "enriching", "options", "ranking", "tables"},
     "changes": {"wording"},
     "differences": {
         "asking",
