@@ -175,6 +175,7 @@ MAY_IMPORT = {
     "widgets": {
         "*",
         "dissecting",
+        "enriching",
         "exclusions",
         "interrupting",
         "waterfalls",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -12,6 +13,7 @@ import ipywidgets as w
 from flowlab import schema
 from flowlab.asking import MEASURES
 from flowlab.choosing import rules
+from flowlab.enriching.services import SERVICES
 from flowlab.errors import FlowlabError, UnknownNameError, unknown_name
 from flowlab.matches import match
 from flowlab.tables import Table
@@ -21,6 +23,8 @@ from flowlab.widgets.settings import Settings
 from flowlab.widgets.views import VIEWS, listed
 from flowlab.wording import plain_text, value_text
 
+# As in `services`; no name has two ports.
+_PORTS = {service.name.lower(): str(service.port) for service in SERVICES}
 _WIDE = w.Layout(width="auto")
 _STEPS = ("1min", "5min", "15min", "1h", "6h", "1D")
 ALL = "all"
@@ -57,7 +61,7 @@ def make(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, w.Widge
         ),
         "addr": _typed("address", "10.0.1.10, 192.0.2.0/24, 2001:db8::/32"),
         "peer": _typed("with", "the other side"),
-        "port": _typed("port", "443, 8000-8999"),
+        "port": _typed("port, service", "443, https, 8000-8999"),
         "rules": w.SelectMultiple(
             options=possible_rules(have), description="set aside", rows=6, style=LABEL,
             layout=_WIDE, tooltip="rules whose records are set aside; Ctrl chooses several",
@@ -233,13 +237,17 @@ def _address(text: str) -> str:
 
 
 def _port(text: str) -> str:
+    """Read ports, ranges, and names of services, which stand for the ports they are served at."""
+    words = [_PORTS.get(word.lower(), word) for word in listed(text)]
     try:
-        if words := listed(text):
+        if words:
             match("port", words)
     except FlowlabError as problem:  # its words are those of a call
         what = problem.what.removeprefix("srcport: ")
-        raise FlowlabError(what, fix='Write it like "443, 8000-8999".') from problem
-    return text.strip()
+        near = difflib.get_close_matches(text.strip().lower(), _PORTS, n=2)
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise FlowlabError(what, fix=f'Write it like "443, https, 8000-8999".{meant}') from problem
+    return ", ".join(words)
 
 
 def _among(name: str, text: str, values: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:

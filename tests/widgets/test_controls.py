@@ -117,7 +117,8 @@ MISTYPED = [
     ("addr", "10.0.0.256", "neither an address nor a CIDR"), ("addr", "fe80::1%eth0", "neither"),
     ("peer", "10.0.0", "neither an address nor a CIDR"),
     ("addr", "!" * 9000, "neither an address nor a CIDR"),
-    ("port", "https", "'https' is neither a number nor a range. Write it like \"443"), ("port", "70000", "not between 0 and 65535"),
+    ("port", "htps", "'htps' is neither a number nor a range. Write it like \"443"),
+    ("port", "htps", "Did you mean https"), ("port", "70000", "not between 0 and 65535"),
     ("port", "90-80", "ends before it begins"), ("port", "-1", "neither a number nor a range"),
     ("interface_id", "eni-nobody", "no record here has the interface-id 'eni-nobody'. "),
     ("subnet_id", "subnet-0", "subnet-id 'subnet-0'"),
@@ -140,6 +141,22 @@ def test_what_is_told_fits_beside_a_box(flows, name):
     controls = panel.make(as_table(flows), {**dict.fromkeys(flows.columns, ()), **values})
     set_to(controls, **{name: "€€€"})
     assert len(panel.read(controls, values)[1][name]) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        ("https", "443"),
+        ("SSH, domain 8000-8999", "22, 53, 8000-8999"),
+        ("", ""),
+        ("53 123", "53, 123"),
+    ],
+)
+def test_a_service_stands_for_its_port(made, text, ports):
+    controls, values = made
+    set_to(controls, port=text)
+    settings, wrong = panel.read(controls, values)
+    assert (settings.port, wrong) == (ports, {})
 
 
 def test_all_that_is_wrong_is_told_at_once(made):

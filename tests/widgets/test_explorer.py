@@ -207,7 +207,7 @@ TYPED = {
     "timezone": ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"],
 }  # fmt: skip
 MISTYPED = {
-    "addr": ["10.0.0", "10.0.0.1/8", "<b>", "10.0.0.1, x"], "port": ["https", "99999", "9-1"],
+    "addr": ["10.0.0", "10.0.0.1/8", "<b>", "10.0.0.1, x"], "port": ["htps", "99999", "9-1"],
     "start": ["noon", "nan"], "end": ["later", "99999"], "timezone": ["Mars", ""],
     "interface_id": ["eni-<script>"], "subnet_id": ["nowhere"],
 }  # fmt: skip
