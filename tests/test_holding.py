@@ -210,13 +210,16 @@ def test_what_holds_no_records_cannot_be_held():
         hold([1, 2])
 
 
+def queries_of(monkeypatch, step):
+    """Give the list that every query is put into as a step of holding has written it."""
+    asked, write = [], getattr(holding, step)
+    monkeypatch.setattr(holding, step, lambda query: asked.append(write(query)) or asked[-1])
+    return asked
+
+
 def test_a_selection_that_a_question_reads_twice_is_found_once(monkeypatch):
     flows, _ = fl.sample_flows()
-    some, asked = flows.iloc[::60], []
-    write = holding._found_once
-    monkeypatch.setattr(
-        holding, "_found_once", lambda query: asked.append(write(query)) or asked[-1]
-    )
+    some, asked = flows.iloc[::60], queries_of(monkeypatch, "_found_once")
     inside = fl.rule("inside", addr=["10.0.1.0/24", "2001:db8::/32"])
 
     def selected(records):
@@ -230,11 +233,7 @@ def test_a_selection_that_a_question_reads_twice_is_found_once(monkeypatch):
 
 def test_networks_are_looked_for_among_addresses_not_among_records(monkeypatch):
     flows, _ = fl.sample_flows()
-    some, asked = flows.iloc[::60], []
-    write = holding._nulls_once
-    monkeypatch.setattr(
-        holding, "_nulls_once", lambda query: asked.append(write(query)) or asked[-1]
-    )
+    some, asked = flows.iloc[::60], queries_of(monkeypatch, "_nulls_once")
     held = hold(some)
     nets = fl.rule("nets", addr=["10.0.0.0/20", "2001:db8::/33", "192.0.2.0/25"], dstport="1-1023")
     for divide in (fl.only, fl.exclude):
