@@ -9,19 +9,20 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from flowlab import schema
 from flowlab.enriching import flags, services
 from flowlab.enriching.aws_services import AwsServices, aws_services
 from flowlab.enriching.blocks import Addresses
-from flowlab.enriching.columns import NULL, Columns, at_once, category, nothing, texts
+from flowlab.enriching.columns import NULL, Columns, category, nothing, texts
 from flowlab.enriching.directions import Directions, directions
-from flowlab.enriching.grouping import blocks
 from flowlab.enriching.initiators import BASES, UNKNOWN, Initiators, initiators
 from flowlab.enriching.ip_ranges import IpRanges, read_ip_ranges
 from flowlab.enriching.owned import owners_of, read_owners
 from flowlab.enriching.places import Cidrs, places
 from flowlab.enriching.scopes import scopes
+from flowlab.enriching.working import at_once, in_blocks
 from flowlab.errors import unknown_name
 from flowlab.expressing import enriched
 from flowlab.tables import as_table
@@ -144,21 +145,30 @@ class _Began:
         return {}
 
     def end(self, *, initiator: bool) -> pd.arrays.ArrowExtensionArray:
-        source = self.found.source_began == initiator
-        codes = np.where(source, self.columns.codes("srcaddr"), self.columns.codes("dstaddr"))
-        codes[self.found.basis == UNKNOWN] = NULL
-        return texts(codes, self.columns.addresses)
+        source, destination = self.columns.codes("srcaddr"), self.columns.codes("dstaddr")
+
+        def some(rows: slice) -> pa.Array:
+            began = self.found.source_began[rows] == initiator
+            codes = np.where(began, source[rows], destination[rows])
+            codes[self.found.basis[rows] == UNKNOWN] = NULL
+            return texts(codes, self.columns.addresses)
+
+        chunks = in_blocks(len(source), some)
+        return pd.arrays.ArrowExtensionArray(pa.chunked_array(chunks, pa.large_string()))
 
     def service(self) -> pd.Categorical:
         names = ("srcport", "dstport", "protocol")
         source_port, destination_port, protocol = map(self.columns.integers, names)
         position = np.empty(len(self.columns), np.int16)
-        for rows in blocks(len(position)):
+
+        def some(rows: slice) -> None:
             began = self.found.source_began[rows]
             port = np.where(began, destination_port[rows], source_port[rows])
             found = services.services_at(services.rank_of(protocol[rows]), port)
             found[(self.found.basis[rows] == UNKNOWN) | (port < 0)] = NULL
             position[rows] = found
+
+        in_blocks(len(position), some)
         return services.service_names(position)
 
 

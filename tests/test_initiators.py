@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lines import PING, PING_REPLY, RDP_REJECTED, SSH_ACCEPTED, read, text
 from test_aws_examples import TCP_FLAGS, TCP_FLAGS_FORMAT
 
-from flowlab.enriching import grouping
+from flowlab.enriching import grouping, listening, working
 from flowlab.enriching.services import SERVICES
 from flowlab.enrichment import enrich
 from flowlab.practice import scenarios
@@ -23,6 +23,7 @@ from flowlab.practice.conversations import choose_ports, concatenate
 from flowlab.practice.everyday import everyday
 from flowlab.practice.stories import stories
 from flowlab.practice.vantages import legs
+from flowlab.sources.sample import sample_flows
 
 _WHO = ["initiator", "responder", "initiator_basis", "service"]
 V2 = ["interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes",
@@ -311,7 +312,32 @@ def test_a_plain_ladder_says_the_same(rows):
     assert [(row[0], row[2]) for row in found] == _plainly(rows)
 
 
-# ---- grouping
+# ---- many records: blocks, CPUs, and what finds numbers again
+
+
+def test_the_size_of_blocks_and_the_number_of_cpus_change_nothing(monkeypatch):
+    flows, _ = sample_flows()
+    flows = flows[V2]  # evidence is scarce: every rung decides something
+    whole = enrich(flows)
+    monkeypatch.setattr(working, "BLOCK", 1_001)
+    monkeypatch.setattr(grouping, "BLOCK", 1_001)
+    monkeypatch.setattr(grouping, "CPUS", 5)
+    pd.testing.assert_frame_equal(enrich(flows), whole)
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 5])
+@pytest.mark.parametrize("keys", [1, 3, 60_000, 10**9])
+def test_groups_are_those_of_pandas(keys, cpus, monkeypatch):
+    monkeypatch.setattr(grouping, "CPUS", cpus)
+    random = np.random.default_rng(keys)
+    ends = random.integers(0, keys, 150_000), random.integers(0, 2, 150_000)
+    key = grouping.key_of(*ends, np.full(150_000, 6))
+    groups = grouping.group_by(key)
+    bits = random.integers(0, 2, len(key)).astype(np.uint8) << np.uint8(3)
+    same = pd.Series(bits).groupby([*ends])
+    assert groups.any_of(bits).tolist() == same.transform("max").tolist()
+    one = groups.one_of_each(len(key))
+    assert one.sum() == same.ngroups == len(np.unique(key[one]))
 
 
 @given(
@@ -321,14 +347,12 @@ def test_a_plain_ladder_says_the_same(rows):
 def test_groups_are_those_of_a_dict(rows):
     low, high, protocol = (np.array([r[i] for r in rows], np.int64) for i in range(3))
     groups = grouping.group_by(grouping.key_of(low, high, protocol))
-    expected = defaultdict(set)
+    expected = defaultdict(list)
     for number, row in enumerate(rows):
-        expected[row].add(number)
-    ends = [*groups.start[1:], len(rows)]
-    found = [set(groups.order[a:b].tolist()) for a, b in zip(groups.start, ends, strict=True)]
-    assert sorted(map(sorted, found)) == sorted(map(sorted, expected.values()))
-    bits = groups.any_of(np.ones(len(rows), np.uint8))
-    assert groups.to_rows(bits).tolist() == [1] * len(rows)
+        expected[row].append(number)
+    found = [part.tolist() for part in np.split(groups.order, groups.start)[1:]]
+    alone = [[row] for row in range(len(rows)) if row not in groups.order]
+    assert sorted(map(sorted, found + alone)) == sorted(expected.values())
 
 
 def test_keys_that_differ_only_in_the_bits_that_make_way_are_kept_apart():
@@ -336,3 +360,33 @@ def test_keys_that_differ_only_in_the_bits_that_make_way_are_kept_apart():
     groups = grouping.group_by(key)
     assert sorted(groups.order.tolist()) == list(range(700))
     assert len(groups.start) == 7
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 5, 64])
+@pytest.mark.parametrize("numbers", [0, 1, 2**16, 2**30])
+def test_sorting_in_parts_cuts_no_group(numbers, cpus, monkeypatch):
+    monkeypatch.setattr(grouping, "CPUS", cpus)
+    given = np.random.default_rng(1).integers(0, numbers + 1, 200_000 if numbers else 0)
+    parts = grouping.in_order(given.copy(), 8, np.copy)
+    assert np.concatenate(parts).tolist() == sorted(given.tolist())
+    groups = [set((part >> 8).tolist()) for part in parts]
+    assert len(set().union(*groups)) == sum(map(len, groups))
+    assert (len(parts) > 1) == (cpus > 1 and numbers > 0)
+
+
+@pytest.mark.parametrize("size", [0, 1, 40_000])
+def test_known_numbers_are_found_at_their_places(size):
+    numbers = np.unique(np.random.default_rng(size).integers(0, 2**60, size))
+    known = listening.Known(numbers)
+    assert known.find(numbers).tolist() == list(range(len(numbers)))
+    others = np.setdiff1d(np.append(numbers + 1, [0, 2**60]), numbers)
+    assert set(known.find(others).tolist()) == {-1}
+
+
+def test_ports_are_counted_once_each_and_only_of_listeners():
+    # 7443 of end 5 talks to three client ports, one of them twice; 40000 is no listener's port.
+    one, other = np.full(5, 5 << 16 | 7443), 9 << 16 | np.array([1024, 50000, 50000, 1023, 40000])
+    found = listening.pairs(one, other, np.zeros(5, np.uint8), np.ones(5, bool), None)
+    talked = listening.counted([found[:2], found[2:]])
+    ends = listening.listener(np.array([5 << 16 | 7443, 9 << 16 | 1024, 9 << 16 | 40000]), 0)
+    assert talked.of(ends).tolist() == [3, 1, 1]

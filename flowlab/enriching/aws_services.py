@@ -10,6 +10,7 @@ import pandas as pd
 from flowlab.enriching.blocks import Addresses
 from flowlab.enriching.columns import NULL, Bools, Columns, Ints, category, nothing
 from flowlab.enriching.ip_ranges import IpRanges
+from flowlab.enriching.working import taken
 
 AWS_FIELD = "aws field"
 
@@ -50,7 +51,7 @@ def aws_services(
     basis = np.full(len(columns), 0 if _has_field(columns) else NULL, np.int8)
     of_address = np.zeros(len(addresses) + 1, bool)
     for end, (codes, words) in zip(ends, told, strict=True):
-        proper = np.array([word not in RENTED for word in words] + [False])[codes]
+        proper = taken(np.array([word not in RENTED for word in words] + [False]), codes)
         of_address[end[proper]] = True
     if ranges is not None:
         service = np.append(ranges.service_of(addresses), NULL)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from flowlab.enriching.working import at_once, blocks, taken
 from flowlab.errors import FlowlabError
 
 Ints = NDArray[Any]  # integers of any width
@@ -88,14 +87,7 @@ class Columns:
 
     def _once(self, name: str, make: Callable[[], Made]) -> Made:
         if name not in self._made:
-            try:
-                self._made[name] = make()
-            except (pa.ArrowException, ValueError, TypeError) as problem:
-                raise FlowlabError(
-                    f"the column {name} does not hold what a flow frame holds there.",
-                    "it was changed after it was read, or comes from elsewhere.",
-                    "read the records with fl.read_flows(...), which gives every column its type.",
-                ) from problem
+            self._made[name] = _made(name, make)
         made: Made = self._made[name]
         return made
 
@@ -114,7 +106,7 @@ class Columns:
         if isinstance(column, pd.Categorical):
             return column.codes, [str(word) for word in column.categories]
         codes, words = _encoded(_strings(self._arrow(name)))
-        return codes, words.to_pylist()
+        return _joined(codes, lambda places: places), words.to_pylist()
 
     def _seconds(self, name: str) -> Ints:
         if name not in self:
@@ -131,14 +123,13 @@ class Columns:
     @cached_property
     def _coded(self) -> tuple[pa.Array, dict[str, Ints]]:
         here = [name for name in ENDS if name in self]
-        parts = at_once([partial(self._once, name, partial(self._part, name)) for name in here])
+        parts = at_once([partial(_made, name, partial(self._part, name)) for name in here])
         if not parts:
             return pa.array([], pa.large_string()), {}
         every = pc.unique(pa.chunked_array([part.texts for part in parts], pa.large_string()))
         codes: dict[str, Ints] = {}
-        for name, part in zip(here, parts, strict=True):
-            among = pc.index_in(part.texts, value_set=every).to_numpy()
-            among = np.append(among, np.int32(NULL))[part.codes]
+        coded = at_once([partial(part.codes_among, every) for part in parts])
+        for name, part, among in zip(here, parts, coded, strict=True):
             if part.rows is not None:
                 whole = codes[_RECORDED[name]].copy()
                 whole[part.rows] = among
@@ -157,18 +148,28 @@ class Columns:
         return _Part(rows, *_encoded(column.take(pa.array(rows))))
 
 
+def _made(column: str, make: Callable[[], Made]) -> Made:
+    try:
+        return make()
+    except (pa.ArrowException, ValueError, TypeError) as problem:
+        raise FlowlabError(
+            f"the column {column} does not hold what a flow frame holds there.",
+            "it was changed after it was read, or comes from elsewhere.",
+            "read the records with fl.read_flows(...), which gives every column its type.",
+        ) from problem
+
+
 class _Part(NamedTuple):
     """An address column as codes: all its rows, or those that differ from the recorded end."""
 
     rows: Ints | None
-    codes: Ints
+    codes: list[pa.Array]  # by chunk, places in `texts`
     texts: pa.Array
 
-
-def at_once(tasks: Sequence[Callable[[], Made]]) -> list[Made]:
-    """Run tasks side by side (Arrow and numpy let go of the interpreter); results in order."""
-    with ThreadPoolExecutor(max(1, min(len(tasks), os.cpu_count() or 1))) as pool:
-        return [done.result() for done in [pool.submit(task) for task in tasks]]
+    def codes_among(self, every: pa.Array) -> Ints:
+        """Give the places of the texts in `every`, NULL for null."""
+        place = np.append(pc.index_in(self.texts, value_set=every).to_numpy(), np.int32(NULL))
+        return _joined(self.codes, lambda codes: place[codes])
 
 
 def _strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -177,17 +178,26 @@ def _strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.large_string())
 
 
-def _encoded(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
-    """Codes into the distinct texts of a column, and the texts."""
-    encoded = column.dictionary_encode().unify_dictionaries()
+def _encoded(column: pa.ChunkedArray) -> tuple[list[pa.Array], pa.Array]:
+    """Codes into the distinct texts of a column, by chunk; and the texts."""
+    encoded = column.dictionary_encode()
     texts = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.large_string())
-    codes = np.empty(len(encoded), np.int32)
+    # All chunks have the same texts, which to unify would hash once for each chunk.
+    if not all(chunk.dictionary.equals(texts) for chunk in encoded.chunks):
+        encoded = encoded.unify_dictionaries()
+        texts = encoded.chunk(0).dictionary
+    return [chunk.indices for chunk in encoded.chunks], texts
+
+
+def _joined(chunks: Sequence[pa.Array], change: Callable[[Ints], Ints]) -> Ints:
+    """Codes of all chunks, changed, as one array."""
+    codes = np.empty(sum(map(len, chunks)), np.int32)
     at = 0
-    for chunk in encoded.chunks:
-        places = chunk.indices.fill_null(NULL) if chunk.null_count else chunk.indices
-        codes[at : at + len(chunk)] = places.to_numpy()
+    for chunk in chunks:
+        places = chunk.fill_null(NULL) if chunk.null_count else chunk
+        codes[at : at + len(chunk)] = change(places.to_numpy())
         at += len(chunk)
-    return codes, texts
+    return codes
 
 
 def nothing(rows: int) -> pd.Categorical:
@@ -199,19 +209,19 @@ def nothing(rows: int) -> pd.Categorical:
 def category(codes: Ints, words: Sequence[str | None]) -> pd.Categorical:
     """Make a column of words: code i is words[i]; NULL, and a word that is None, are null."""
     used = np.zeros(len(words) + 1, bool)
-    used[codes] = True  # NULL is the last
+    for rows in blocks(len(codes)):
+        used[codes[rows]] = True  # NULL is the last
     kept = sorted({word for word, there in zip(words, used, strict=False) if there and word})
     place = {word: number for number, word in enumerate(kept)}
     width = np.min_scalar_type(-len(kept) - 1)
     lookup = np.array([place.get(word or "", NULL) for word in words] + [NULL], width)
     dtype = pd.CategoricalDtype(pd.Index(kept, dtype="str"))
-    return pd.Categorical.from_codes(lookup[codes], dtype=dtype, validate=False)
+    return pd.Categorical.from_codes(taken(lookup, codes), dtype=dtype, validate=False)
 
 
-def texts(codes: Ints, words: pa.Array) -> pd.arrays.ArrowExtensionArray:
-    """Make a column of addresses: code i is words[i], NULL is null."""
-    indices = pa.array(codes, mask=codes == NULL if codes.min(initial=0) < 0 else None)
-    return pd.arrays.ArrowExtensionArray(pa.chunked_array([words.take(indices)]))
+def texts(codes: Ints, words: pa.Array) -> pa.Array:
+    """Make a part of a column of addresses: code i is words[i], NULL is null."""
+    return words.take(pa.array(codes, mask=codes == NULL if codes.min(initial=0) < 0 else None))
 
 
 def lookup_codes(addresses: pa.Array, wanted: Iterable[str]) -> Ints:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from flowlab.enriching.blocks import Addresses
 from flowlab.enriching.columns import NULL, Bools, Columns, Ints, category, lookup_codes
+from flowlab.enriching.working import in_blocks, taken
 
 INGRESS, EGRESS = 0, 1
 WAYS = ("ingress", "egress", "unknown")
@@ -66,7 +67,7 @@ def directions(
 def _said_by_aws(columns: Columns) -> tuple[Ints, Ints]:
     codes, words = columns.words("flow_direction")
     known = {"ingress": INGRESS, "egress": EGRESS}
-    way = np.array([known.get(word, NULL) for word in words] + [NULL], np.int8)[codes]
+    way = taken(np.array([known.get(word, NULL) for word in words] + [NULL], np.int8), codes)
     return way, np.where(way == NULL, NULL, AWS).astype(np.int8)
 
 
@@ -107,19 +108,31 @@ def _nearly_always(eni: Ints, ends: tuple[Ints, Ints], addresses: Addresses) -> 
     version_6 = np.append(addresses.family == 6, False)
     # A group is one ENI and one IP version. The last is of records that belong to none.
     groups = 2 * (int(eni.max(initial=NULL)) + 1)
-    group = eni.astype(np.int32) * 2 + version_6[source]
-    group[(eni == NULL) | (source == NULL) | (destination == NULL)] = groups
-    size = np.bincount(group, minlength=groups + 1)
-    first, second = _candidates(group, size, source, destination)
-    count = [
-        np.bincount(group[(source == who[group]) | (destination == who[group])],
-                    minlength=groups + 1)
-        for who in (first, second)
-    ]  # fmt: skip
-    often = [seen >= np.maximum(size * NEARLY_ALL, 1) for seen in count]
+    group = np.empty(len(eni), np.int32)
+
+    def put(rows: slice) -> Ints:
+        these = eni[rows].astype(np.int32) * 2 + version_6[source[rows]]
+        these[(eni[rows] == NULL) | (source[rows] == NULL) | (destination[rows] == NULL)] = groups
+        group[rows] = these
+        return np.bincount(these, minlength=groups + 1)
+
+    size = np.sum(in_blocks(len(group), put), axis=0)
+    candidates = _candidates(group, size, source, destination)
+
+    def seen(rows: slice) -> list[Ints]:
+        these = group[rows]
+        return [
+            np.bincount(these[(source[rows] == who[these]) | (destination[rows] == who[these])],
+                        minlength=groups + 1)
+            for who in candidates
+        ]  # fmt: skip
+
+    count = np.sum(in_blocks(len(group), seen), axis=0)
+    often = count >= np.maximum(size * NEARLY_ALL, 1)
+    first, second = candidates
     own = np.where(often[0] & ~often[1], first, np.where(often[1] & ~often[0], second, NULL))
     own[groups] = NULL
-    mine = own[group]
+    mine = taken(own, group)
     return (source == mine) & (mine != NULL), (destination == mine) & (mine != NULL)
 
 

@@ -1,48 +1,49 @@
-"""Records of one unordered 5-tuple, found without Python's touching a row."""
+"""Records of one unordered 5-tuple, found without Python's touching a row, on all CPUs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flowlab.enriching.columns import Bools, Ints
+from flowlab.enriching.working import BLOCK, CPUS, at_once, blocks, in_blocks
 
 Keys = NDArray[np.uint64]
+Made = TypeVar("Made")
 
-_BLOCK = 1 << 18
 _ODD = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)))
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Rows put together: those of group g are ``order[start[g]:start[g + 1]]``."""
+    """Rows that have company: those of group g are ``order[start[g]:start[g + 1]]``.
+
+    A row that is in none of them is alone.
+    """
 
     order: Ints
     start: Ints
 
     def any_of(self, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Or the bits of the rows of each group together."""
-        if not len(self.start):
-            return np.zeros(0, np.uint8)
-        together: NDArray[np.uint8] = np.bitwise_or.reduceat(bits[self.order], self.start)
-        return together
+        """Give each row the bits of all rows of its group, together."""
+        every = bits.copy()
+        if len(self.order):
+            together = np.bitwise_or.reduceat(bits[self.order], self.start)
+            every[self.order] = np.repeat(together, np.diff(self.start, append=len(self.order)))
+        return every
 
-    def to_rows(self, values: Ints) -> Ints:
-        """Give each row what its group has."""
-        size = np.diff(self.start, append=len(self.order))
-        out = np.empty(len(self.order), values.dtype)
-        out[self.order] = np.repeat(values, size)
-        return out
-
-    @property
-    def one_row(self) -> Ints:
-        """One row of each group."""
-        rows: Ints = self.order[self.start]
-        return rows
+    def one_of_each(self, rows: int) -> Bools:
+        """Say which rows stand for their group: one does of each, and who is alone."""
+        one = np.ones(rows, bool)
+        one[self.order] = False
+        one[self.order[self.start]] = True
+        return one
 
 
 def key_of(low: Ints, high: Ints, protocol: Ints) -> Keys:
@@ -67,38 +68,75 @@ def group_by(key: Keys) -> Groups:
     times as fast as argsort.
     """
     bits = np.uint64(len(key).bit_length())
-    packed = key >> bits
-    packed <<= bits
-    for rows in blocks(len(key)):
-        packed[rows] |= np.arange(rows.start, rows.stop, dtype=np.uint64)
-    packed.sort()
-    first = changes(packed >> bits)
-    packed &= (np.uint64(1) << bits) - np.uint64(1)
-    order = packed.view(np.int64)
-    # Alone or not: only the keys of rows beside others are looked at again.
+    packed = np.empty_like(key)
+
+    def pack(rows: slice) -> None:
+        numbers = packed[rows]
+        np.right_shift(key[rows], bits, out=numbers)
+        numbers <<= bits
+        numbers |= np.arange(rows.start, rows.stop, dtype=np.uint64)
+
+    in_blocks(len(key), pack)
+    parts = in_order(packed, int(bits), partial(_with_company, key, bits))
+    order, begins = map(np.concatenate, zip(*parts, strict=True))
+    return Groups(order, np.flatnonzero(begins))
+
+
+def _with_company(key: Keys, bits: np.uint64, packed: Keys) -> tuple[Ints, Bools]:
+    """Order, as in Groups, of the rows in one part; and where a group begins in it."""
+    first = changes(packed, int(bits))
     beside = ~first
     beside[:-1] |= ~first[1:]
-    some = np.flatnonzero(beside)
-    own = key[order[some]]
+    order = (packed[beside] & ((np.uint64(1) << bits) - np.uint64(1))).view(np.int64)
+    first = first[beside]
+    own = key[order]
     begins = changes(own)
     # Where keys differ only in the bits that made way, they are still mixed.
-    if (mixed := np.flatnonzero(begins & ~first[some])).size:
+    if (mixed := np.flatnonzero(begins & ~first)).size:
         again = np.flatnonzero(np.isin(own >> bits, own[mixed] >> bits))
         sorted_ = again[np.argsort(own[again], kind="stable")]
-        order[some[again]], own[again] = order[some[sorted_]], own[sorted_]
+        order[again], own[again] = order[sorted_], own[sorted_]
         begins = changes(own)
-    first[some] = begins
-    return Groups(order, np.flatnonzero(first))
+    return order, begins
 
 
-def changes(values: NDArray[Any]) -> Bools:
-    """Whether each value is another than the one before it."""
+def in_order(numbers: NDArray[Any], bits: int, work: Callable[[NDArray[Any]], Made]) -> list[Made]:
+    """Sort numbers, in place, and work on them in parts, on all CPUs.
+
+    Parameters
+    ----------
+    numbers : array of integers
+    bits : int
+        Numbers that differ only in so many of the lowest bits stay in one part.
+    work : callable
+        Takes one part.
+
+    Returns
+    -------
+    list
+        What came of the parts, lowest numbers first; of at least one part.
+    """
+    edges = [0, len(numbers)]
+    while len(edges) <= min(8, CPUS) and len(numbers) > BLOCK:
+        # What is below the middle number to the left, what is above to the right.
+        halves = [(low, (low + high) // 2, high) for low, high in itertools.pairwise(edges)]
+        at_once(
+            [partial(numbers[low:high].partition, middle - low) for low, middle, high in halves]
+        )
+        edges = [0, *(edge for _, *more in halves for edge in more)]
+    at_once([numbers[low:high].sort for low, high in itertools.pairwise(edges)])
+    shift = numbers.dtype.type(bits)
+    edges[1:-1] = [
+        int(np.searchsorted(numbers, numbers[edge] >> shift << shift)) for edge in edges[1:-1]
+    ]
+    return at_once([partial(work, numbers[low:high]) for low, high in itertools.pairwise(edges)])
+
+
+def changes(values: NDArray[Any], bits: int = 0) -> Bools:
+    """Whether each integer is another than the one before it, in all but the lowest bits."""
     other = np.ones(len(values), bool)
-    np.not_equal(values[1:], values[:-1], out=other[1:])
+    shift = values.dtype.type(bits)
+    for before in blocks(len(values) - 1):
+        here = slice(before.start + 1, before.stop + 1)
+        np.not_equal((values[here] ^ values[before]) >> shift, 0, out=other[here])
     return other
-
-
-def blocks(rows: int) -> Iterator[slice]:
-    """Cut rows into blocks: what is worked out from one stays in memory that is used again."""
-    for start in range(0, rows, _BLOCK):
-        yield slice(start, min(start + _BLOCK, rows))

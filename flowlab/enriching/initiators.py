@@ -19,7 +19,7 @@ registry
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,15 +29,25 @@ from numpy.typing import NDArray
 from flowlab import schema
 from flowlab.enriching.columns import NULL, Bools, Columns, Ints
 from flowlab.enriching.flags import TCP
-from flowlab.enriching.grouping import Groups, blocks, changes, group_by, key_of
-from flowlab.enriching.services import EPHEMERAL, NO_PORTS, is_service, rank_of
+from flowlab.enriching.grouping import Groups, group_by, key_of
+from flowlab.enriching.listening import (
+    FIRST_CLIENT_PORT,
+    Known,
+    PortsTalkedTo,
+    counted,
+    distinct,
+    listener,
+    pairs,
+    slots_of,
+)
+from flowlab.enriching.services import NO_PORTS, is_service, rank_of
+from flowlab.enriching.working import in_blocks, taken
 
 BASES = ("unknown", "syn", "direction", "listening port", "registry")
 UNKNOWN, SYN, DIRECTION, LISTENING, REGISTRY = range(5)
 
 FEWEST_PORTS = 5  # of others that a listening port talks to, at least ...
 TIMES_AS_MANY = 3  # ... and more than so many times those that the other side's port talks to
-FIRST_CLIENT_PORT = 1024  # NAT gateways and load balancers begin here
 
 # Any of these says that a transit gateway wrote the record; its format may lack tgw-id.
 _OF_GATEWAYS = [f.column for f in schema.FIELDS if f.log == "transit gateway" and f.kind == "id"]
@@ -79,41 +89,58 @@ def initiators(columns: Columns) -> Initiators:
     if min(part.min() for part in parts) < 0:
         known = np.flatnonzero(np.logical_and.reduce([part >= 0 for part in parts]))
         parts = [part[known] for part in parts]
-    forward, groups = _grouped(parts)
-    protocol, flags = parts[4], (began[known], asked[known])
-    told = groups.any_of(_told(columns, known, forward, *flags, protocol))
-    # One record stands for its 5-tuple. They are taken in the order of the records: only single
-    # bytes are then fetched from all over the memory, not addresses and ports.
-    stands = np.zeros(len(forward), bool)
-    stands[groups.one_row] = True
-    one = parts if stands.all() else [part[stands] for part in parts]
-    low, high = (np.empty(len(one[0]), np.int64) for _ in range(2))
-    for rows in blocks(len(low)):
-        ends = _end(one[0][rows], one[2][rows]), _end(one[1][rows], one[3][rows])
-        np.minimum(*ends, out=low[rows])
-        np.maximum(*ends, out=high[rows])
-    side, by = _ladder(_Tuples(low, high, rank_of(one[4]), groups.to_rows(told)[stands]))
-    decided = np.zeros(len(forward), np.uint8)
-    decided[stands] = side << np.uint8(3) | by
-    if one is not parts:
-        decided = groups.to_rows(decided[groups.one_row])
+    records, flags = _Records(*parts), (began[known], asked[known])
+    forward, groups = _grouped(records)
+    told = groups.any_of(_told(columns, known, forward, *flags, records.protocol))
+    side, by = _ladder(records, told, groups.one_of_each(len(told)))
     # What a record's own flags say of it comes first.
     own = basis[known] == SYN
-    basis[known] = np.where(own, np.uint8(SYN), decided & np.uint8(7))
+    basis[known] = np.where(own, np.uint8(SYN), by)
     source_began = began
-    source_began[known] = np.where(own, flags[0], (decided >> np.uint8(3) == _LOW) == forward)
+    source_began[known] = np.where(own, flags[0], (side == _LOW) == forward)
     return Initiators(source_began, basis)
 
 
-def _grouped(parts: Sequence[Ints]) -> tuple[Bools, Groups]:
+@dataclass(frozen=True)
+class _Records:
+    """Both ends of records, and the protocol; nothing of them is null."""
+
+    source: Ints
+    destination: Ints
+    source_port: Ints
+    destination_port: Ints
+    protocol: Ints
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def rank(self, rows: Any) -> Ints:
+        """Give the rank of the protocol of some records."""
+        return rank_of(self.protocol[rows])
+
+    def ends(self, rows: Any) -> tuple[Ints, Ints]:
+        """Give source and destination of some records, each as one number."""
+        return (
+            _end(self.source[rows], self.source_port[rows]),
+            _end(self.destination[rows], self.destination_port[rows]),
+        )
+
+    def tuples(self, rows: Any, told: Bytes) -> _Tuples:
+        """Give the 5-tuples of some records; `told` has an entry for every record."""
+        ends = self.ends(rows)
+        return _Tuples(np.minimum(*ends), np.maximum(*ends), self.rank(rows), told[rows])
+
+
+def _grouped(records: _Records) -> tuple[Bools, Groups]:
     """Whether a record's source is the lower end; and the records of each unordered 5-tuple."""
-    rows = len(parts[0])
-    forward, key = np.empty(rows, bool), np.empty(rows, np.uint64)
-    for block in blocks(rows):
-        source, destination, source_port, destination_port, protocol = (p[block] for p in parts)
-        ends = _end(source, source_port), _end(destination, destination_port)
-        forward[block] = ends[0] <= ends[1]
-        key[block] = key_of(np.minimum(*ends), np.maximum(*ends), protocol)
+    forward, key = np.empty(len(records), bool), np.empty(len(records), np.uint64)
+
+    def mix(rows: slice) -> None:
+        ends = records.ends(rows)
+        forward[rows] = ends[0] <= ends[1]
+        key[rows] = key_of(np.minimum(*ends), np.maximum(*ends), records.protocol[rows])
+
+    in_blocks(len(records), mix)
     return forward, group_by(key)
 
 
@@ -149,7 +176,7 @@ def _told(
     told = np.where(forward, np.uint8(_FROM_LOW), np.uint8(_FROM_HIGH))
     if "action" in columns:
         codes, words = columns.words("action")
-        accepted = np.array([word == "ACCEPT" for word in words] + [False])[codes][known]
+        accepted = taken(np.array([word == "ACCEPT" for word in words] + [False]), codes)[known]
         told |= np.where(accepted, told << np.uint8(2), np.uint8(0))
     if "tcp_flags" in columns:
         low_began = (began & forward) | (asked & ~forward)
@@ -162,7 +189,7 @@ def _told(
 
 @dataclass(frozen=True)
 class _Tuples:
-    """Distinct unordered 5-tuples, and what is told of each."""
+    """Unordered 5-tuples, and what is told of each."""
 
     low: Ints
     high: Ints
@@ -173,29 +200,58 @@ class _Tuples:
         return np.asarray((self.told & np.uint8(bits)).astype(bool))
 
 
-def _ladder(tuples: _Tuples) -> tuple[Bytes, Bytes]:
-    """Decide each 5-tuple: the side that began (_LOW, _HIGH, or _NOBODY knows), and by what."""
-    other = tuples.low != tuples.high  # an end that talks to itself began, and was asked
-    side = _one_of(tuples.has(_LOW_BEGAN), tuples.has(_HIGH_BEGAN)) * other
-    basis = (side != _NOBODY) * np.uint8(SYN)
-    by_port = _registered(tuples)
-    answering = _answering(tuples, side)
-    for name in (DIRECTION, LISTENING, REGISTRY):
-        if name == DIRECTION:
-            found = _one_way(tuples, by_port)
-        elif name == LISTENING:
-            found = _listening(tuples, np.flatnonzero(side == _NOBODY), answering)
-        else:
-            found = by_port
-        new = (side == _NOBODY) & (found != _NOBODY) & other
+def _ladder(records: _Records, told: Bytes, one_of_each: Bools) -> tuple[Bytes, Bytes]:
+    """Say of each record which side began (_LOW, _HIGH, or _NOBODY knows), and by what.
+
+    The first rungs look at one 5-tuple alone. What is left to the others is judged by what is
+    known of its ports from all records.
+    """
+    side, basis = np.empty(len(records), np.uint8), np.empty(len(records), np.uint8)
+
+    def begin(block: slice) -> Ints:
+        tuples = records.tuples(block, told)
+        syn = _by_syn(tuples)
+        rungs = (SYN, syn), (DIRECTION, _one_way(tuples, _registered(tuples)))
+        side[block], basis[block] = _first_of(tuples, *rungs)
+        return _answering(tuples, syn)
+
+    answering = Known(distinct(in_blocks(len(records), begin)))
+
+    def left(block: slice) -> Ints:
+        undecided = (side[block] == _NOBODY) & (records.rank(block) != NO_PORTS)
+        return np.asarray(np.flatnonzero(undecided) + block.start)
+
+    talked = _ports_talked_to(records, one_of_each, left)
+
+    def end(block: slice) -> None:
+        tuples = records.tuples(rows := left(block), told)
+        rungs = (LISTENING, _listening(tuples, answering, talked)), (REGISTRY, _registered(tuples))
+        side[rows], basis[rows] = _first_of(tuples, *rungs)
+
+    in_blocks(len(records), end)
+    return side, basis
+
+
+def _first_of(tuples: _Tuples, *rungs: tuple[int, Bytes]) -> tuple[Bytes, Bytes]:
+    """Take each 5-tuple's side from the first rung that knows one, and say which it was."""
+    side, basis = np.zeros(len(tuples.low), np.uint8), np.zeros(len(tuples.low), np.uint8)
+    for name, found in rungs:
+        new = (side == _NOBODY) & (found != _NOBODY)
         side |= found * new
         basis |= new * np.uint8(name)
-    return side, basis
+    other = tuples.low != tuples.high  # an end that talks to itself began, and was asked
+    return side * other, basis * other
 
 
 def _one_of(low: Bools, high: Bools) -> Bytes:
     """The side of which it is true, if it is not true of both."""
     return (low & ~high) * np.uint8(_LOW) + (high & ~low) * np.uint8(_HIGH)
+
+
+def _by_syn(tuples: _Tuples) -> Bytes:
+    side = _one_of(tuples.has(_LOW_BEGAN), tuples.has(_HIGH_BEGAN))
+    side *= tuples.low != tuples.high
+    return side
 
 
 def _one_way(tuples: _Tuples, by_port: Bytes) -> Bytes:
@@ -212,106 +268,56 @@ def _one_way(tuples: _Tuples, by_port: Bytes) -> Bytes:
 
 def _registered(tuples: _Tuples) -> Bytes:
     """Begun by the side that has no service's port, if the other one has."""
-    side = np.empty(len(tuples.low), np.uint8)
-    for rows in blocks(len(side)):
-        low_port, high_port = tuples.low[rows] & 0xFFFF, tuples.high[rows] & 0xFFFF
-        low, high = (is_service(tuples.rank[rows], port) for port in (low_port, high_port))
-        side[rows] = _one_of(
-            high & ~low & (low_port >= FIRST_CLIENT_PORT),
-            low & ~high & (high_port >= FIRST_CLIENT_PORT),
-        )
-    return side
+    low_port, high_port = tuples.low & 0xFFFF, tuples.high & 0xFFFF
+    low, high = (is_service(tuples.rank, port) for port in (low_port, high_port))
+    return _one_of(
+        high & ~low & (low_port >= FIRST_CLIENT_PORT),
+        low & ~high & (high_port >= FIRST_CLIENT_PORT),
+    )
 
 
-def _listener(end: Ints, rank: Ints) -> Ints:
-    """An end and its protocol as one number."""
-    return end * 4 + rank
-
-
-def _answering(tuples: _Tuples, side: Bytes) -> Ints:
-    """Give the listeners that SYN evidence shows, sorted."""
-    low, high = side == _HIGH, side == _LOW
-    listeners = np.concatenate(
+def _answering(tuples: _Tuples, syn: Bytes) -> Ints:
+    """Give the listeners that SYN evidence shows."""
+    low, high = syn == _HIGH, syn == _LOW
+    return np.concatenate(
         [
-            _listener(tuples.low[low], tuples.rank[low]),
-            _listener(tuples.high[high], tuples.rank[high]),
+            listener(tuples.low[low], tuples.rank[low]),
+            listener(tuples.high[high], tuples.rank[high]),
         ]
     )
-    listeners.sort()  # np.unique alone takes ten times as long
-    return np.asarray(listeners[changes(listeners)])
 
 
-def _listening(tuples: _Tuples, left: Ints, answering: Ints) -> Bytes:
-    """Judge the 5-tuples that are left by what is known of all."""
-    side = np.zeros(len(tuples.low), np.uint8)
-    left = left[tuples.rank[left] != NO_PORTS]
-    who, ports = _ports_talked_to(tuples, left)
-    for rows in blocks(len(left)):
-        some = left[rows]
-        rank = tuples.rank[some]
-        low, high = _listener(tuples.low[some], rank), _listener(tuples.high[some], rank)
-        low_answers, high_answers = _among(low, answering), _among(high, answering)
-        from_low, from_high = _looked_up(low, who, ports), _looked_up(high, who, ports)
-        by_count = _one_of(
-            (from_high >= FEWEST_PORTS) & (from_high > TIMES_AS_MANY * from_low),
-            (from_low >= FEWEST_PORTS) & (from_low > TIMES_AS_MANY * from_high),
-        )
-        by_answer = _one_of(high_answers, low_answers)
-        side[some] = np.where(low_answers | high_answers, by_answer, by_count)
-    return side
+def _ports_talked_to(
+    records: _Records, one_of_each: Bools, left: Callable[[slice], Ints]
+) -> PortsTalkedTo:
+    """Count the ports that listeners talk to, as far as the records that are `left` ask."""
+    rows = len(records)
+    many = sum(in_blocks(rows, lambda block: len(left(block))))
+    asked = None
+    if many < rows // 4:  # else looking who is asked costs more than it saves
+
+        def both(block: slice) -> Ints:
+            some = left(block)
+            ends = records.ends(some)
+            return np.concatenate([listener(end, records.rank(some)) for end in ends])
+
+        asked = slots_of(in_blocks(rows, both))
+
+    def talks(block: slice) -> Ints:
+        ends = records.ends(block)
+        return pairs(*ends, records.rank(block), one_of_each[block], asked)
+
+    return counted(in_blocks(rows, talks) if many else [])
 
 
-def _ports_talked_to(tuples: _Tuples, left: Ints) -> tuple[Ints, Ints]:
-    """Count the ports that the listeners of the tuples `left` talk to, client ports on the other.
-
-    An end whose own port is a client's is none: a scanner talks to many ports from one.
-    """
-    asked = np.zeros(_SLOTS, bool)
-    few = len(left) < len(tuples.low) // 4  # else looking who is asked costs more than it saves
-    for end in (tuples.low, tuples.high) if few else ():
-        asked[_slot(_listener(end[left], tuples.rank[left]))] = True
-    pairs = [np.zeros(0, np.int64)]
-    for rows in blocks(len(tuples.low)):
-        ends, rank = (tuples.low[rows], tuples.high[rows]), tuples.rank[rows]
-        for mine, other in (ends, ends[::-1]):
-            kept = (mine & 0xFFFF < EPHEMERAL) & (other & 0xFFFF >= FIRST_CLIENT_PORT)
-            at = np.flatnonzero(kept)
-            listener = _listener(mine[at], rank[at])
-            if few:
-                some = asked[_slot(listener)]
-                listener, at = listener[some], at[some]
-            pairs.append(listener << 16 | other[at] & 0xFFFF)
-    pair = np.concatenate(pairs)
-    pair.sort()
-    who = pair[changes(pair)] >> 16
-    first = np.flatnonzero(changes(who))
-    ports = np.diff(first, append=len(who))
-    many = ports > 1
-    return who[first[many]], ports[many]
-
-
-_SLOTS = 1 << 22
-
-
-def _slot(listener: Ints) -> Ints:
-    # Two listeners in one slot cost a little time, and change nothing.
-    mixed = listener.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    return (mixed >> np.uint64(42)).astype(np.int64)
-
-
-def _among(end: Ints, known: Ints) -> Bools:
-    if not len(known):
-        return np.zeros(len(end), bool)
-    at = np.minimum(np.searchsorted(known, end), len(known) - 1)
-    return np.asarray(known[at] == end)
-
-
-def _looked_up(end: Ints, who: Ints, count: Ints) -> Ints:
-    """Give the count of each end; 1, which decides nothing, where there is none."""
-    counts = np.ones(len(end), np.int64)
-    if len(who):
-        # Half of the ends are a client's, and never among those counted.
-        maybe = np.flatnonzero(end >> 2 & 0xFFFF < EPHEMERAL)
-        at = np.minimum(np.searchsorted(who, end[maybe]), len(who) - 1)
-        counts[maybe] = np.where(who[at] == end[maybe], count[at], 1)
-    return counts
+def _listening(tuples: _Tuples, answering: Known, talked: PortsTalkedTo) -> Bytes:
+    """Judge 5-tuples with ports by what is known of all."""
+    low, high = listener(tuples.low, tuples.rank), listener(tuples.high, tuples.rank)
+    low_answers, high_answers = answering.find(low) != NULL, answering.find(high) != NULL
+    from_low, from_high = talked.of(low), talked.of(high)
+    by_count = _one_of(
+        (from_high >= FEWEST_PORTS) & (from_high > TIMES_AS_MANY * from_low),
+        (from_low >= FEWEST_PORTS) & (from_low > TIMES_AS_MANY * from_high),
+    )
+    by_answer = _one_of(high_answers, low_answers)
+    return np.asarray(np.where(low_answers | high_answers, by_answer, by_count))

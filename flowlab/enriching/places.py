@@ -12,6 +12,7 @@ from flowlab.enriching.blocks import Addresses, Network, networks
 from flowlab.enriching.columns import NULL, Bools, Columns, Ints, lookup_codes
 from flowlab.enriching.directions import EGRESS, Directions
 from flowlab.enriching.flags import GATEWAY_ENDPOINT, PEERING
+from flowlab.enriching.working import taken
 from flowlab.errors import FlowlabError
 
 Cidrs = Iterable[str] | str
@@ -55,7 +56,8 @@ class _Map:
 
     def learn(self, who: Ints, codes: Ints, words: Sequence[str]) -> None:
         """Note the place of addresses; two places for one address are none."""
-        numbers = np.array([self.number(word) for word in words] + [NULL], np.int32)[codes]
+        known = np.array([self.number(word) for word in words] + [NULL], np.int32)
+        numbers = taken(known, codes)
         told = (who != NULL) & (numbers != NULL)
         if not told.all():
             who, numbers = who[told], numbers[told]
@@ -160,10 +162,10 @@ def _refuse_overlaps(read: Mapping[str, Sequence[Network]]) -> None:
     seen: list[tuple[str, Network]] = []
     for name, blocks in read.items():
         for block in blocks:
-            for other, taken in seen:
-                if other != name and _overlap(block, taken):
+            for other, held in seen:
+                if other != name and _overlap(block, held):
                     raise FlowlabError(
-                        f"vpc_cidrs: {block} of {name!r} overlaps {taken} of {other!r}.",
+                        f"vpc_cidrs: {block} of {name!r} overlaps {held} of {other!r}.",
                         "two VPCs use the same addresses.",
                         "enrich the records of each of these VPCs by themselves.",
                     )

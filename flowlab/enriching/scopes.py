@@ -8,6 +8,7 @@ import pandas as pd
 from flowlab.enriching.blocks import LINK_LOCAL, MULTICAST, NO_ADDRESS, PRIVATE, PUBLIC, Addresses
 from flowlab.enriching.columns import NULL, Bools, Columns, Ints, category
 from flowlab.enriching.places import Places
+from flowlab.enriching.working import taken
 
 SCOPES = (
     "unknown",
@@ -54,7 +55,9 @@ def scopes(
     if len(sorts) ** 2 <= max(len(columns), 1_000_000):
         # Addresses of one sort are alike: each pair of sorts is judged once.
         table = _judge(sorts[:, None, :], sorts[None, :, :])
-        codes = table.ravel()[sort_of[source] * np.int32(len(sorts)) + sort_of[destination]]
+        pairs = taken(sort_of * np.int32(len(sorts)), source)
+        pairs += taken(sort_of, destination)
+        codes = taken(table.ravel(), pairs)
     else:
         codes = _judge(sorts[sort_of[source]], sorts[sort_of[destination]])
     return category(codes, SCOPES)
