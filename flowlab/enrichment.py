@@ -12,20 +12,21 @@ import pandas as pd
 import pyarrow as pa
 
 from flowlab import schema
+from flowlab.coded import NULL, category
 from flowlab.enriching import flags, services
 from flowlab.enriching.aws_services import AwsServices, aws_services
 from flowlab.enriching.blocks import Addresses
-from flowlab.enriching.columns import NULL, Columns, category, nothing, texts
+from flowlab.enriching.columns import Columns, nothing, texts
 from flowlab.enriching.directions import Directions, directions
 from flowlab.enriching.initiators import BASES, UNKNOWN, Initiators, initiators
 from flowlab.enriching.ip_ranges import IpRanges, read_ip_ranges
 from flowlab.enriching.owned import owners_of, read_owners
 from flowlab.enriching.places import Cidrs, places
 from flowlab.enriching.scopes import scopes
-from flowlab.enriching.working import at_once, in_blocks
 from flowlab.errors import unknown_name
 from flowlab.expressing import enriched
 from flowlab.tables import as_table
+from flowlab.working import at_once, in_blocks
 
 Flows = TypeVar("Flows")  # a DataFrame, or a table of any engine
 

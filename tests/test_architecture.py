@@ -74,9 +74,11 @@ MAY_IMPORT = {
         "tables",
     },
     "waterfalls": {"canvas", "wording"},
-    "enriching": {"setup"},  # the owners of addresses, from a saved set-up
+    "working": set(),
+    "coded": {"working"},
+    "enriching": {"coded", "setup", "working"},  # the owners of addresses, from a saved set-up
     "expressing": {"clauses", "enriching", "tables"},
-    "enrichment": {"enriching", "expressing", "tables"},
+    "enrichment": {"coded", "enriching", "expressing", "tables", "working"},
     "serving": {"asking", "clauses", "enriching", "options", "ranking", "tables"},
     "changes": {"wording"},
     "differences": {
@@ -115,7 +117,7 @@ MAY_IMPORT = {
         "tables",
         "volumes",
     },
-    "anonymization": set(),
+    "anonymization": {"coded", "working"},
     "exports": {
         "archives",
         "archiving",

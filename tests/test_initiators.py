@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lines import PING, PING_REPLY, RDP_REJECTED, SSH_ACCEPTED, read, text
 from test_aws_examples import TCP_FLAGS, TCP_FLAGS_FORMAT
 
-from flowlab.enriching import grouping, listening, working
+from flowlab import working
+from flowlab.enriching import grouping, listening
 from flowlab.enriching.services import SERVICES
 from flowlab.enrichment import enrich
 from flowlab.practice import scenarios

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowlab import schema
 from flowlab.anonymization.keyed import Anonymizer
+from flowlab.coded import category, encoded
 from flowlab.errors import FlowlabError, unknown_name
-
-Made = TypeVar("Made")
+from flowlab.working import at_once
 
 # Columns of AWS's and flowlab's own words. What is recognised as an address, id or ARN is mapped
 # even there: a line read in a wrong format has it in any column.
@@ -104,7 +102,7 @@ def anonymize(
     hidden = key if isinstance(key, Anonymizer) else Anonymizer(key)
     shift = _shift(time_shift, hidden)
     texts = [name for name in flows.columns if name not in kept and _is_text(flows, name)]
-    read = dict(zip(texts, _at_once(_Texts, [flows[name] for name in texts]), strict=True))
+    read = dict(zip(texts, at_once([partial(_Texts, flows[name]) for name in texts]), strict=True))
     named = [column for name, column in read.items() if name not in MEANING]
     words = pa.chunked_array([column.words for column in named], pa.large_string())
     distinct = pc.unique(words).drop_null()
@@ -121,7 +119,7 @@ def anonymize(
             image = pc.if_else(stay, column.words, image)
         return column.with_words(image)
 
-    made = dict(zip(texts, _at_once(mapped, texts), strict=True))
+    made = dict(zip(texts, at_once([partial(mapped, name) for name in texts]), strict=True))
     if shift is not None:
         times = [n for n in flows.columns if n not in kept and flows[n].dtype.kind == "M"]
         made |= {name: (flows[name] + shift).astype(flows[name].dtype) for name in times}
@@ -200,20 +198,17 @@ class _Texts:
                 self.words = pa.array(column.array.categories, pa.large_string())
                 return
             read = pa.chunked_array(pa.array(column, from_pandas=True))
-            encoded = _large(read).dictionary_encode().unify_dictionaries()
+            self._places, self.words = encoded(_large(read))
         except (pa.ArrowException, TypeError, ValueError) as problem:
             raise FlowlabError(
                 f"the column {column.name} holds neither text, numbers nor times.",
                 fix="drop it, turn it into text, or name it in keep=.",
             ) from problem
-        self._places = [chunk.indices for chunk in encoded.chunks]
-        none = pa.array([], pa.large_string())
-        self.words = encoded.chunk(0).dictionary if encoded.num_chunks else none
 
     def with_words(self, words: pa.Array) -> Any:
         """Make the column of other words at the same places."""
         if isinstance(self._dtype, pd.CategoricalDtype):
-            return _category(self._codes, words.to_pylist())
+            return category(self._codes, words.to_pylist())
         taken = pa.chunked_array([words.take(at) for at in self._places], pa.large_string())
         if isinstance(self._dtype, pd.ArrowDtype):
             return pd.arrays.ArrowExtensionArray(taken.cast(self._dtype.pyarrow_dtype))
@@ -225,21 +220,3 @@ def _large(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise TypeError(kind)
     return column.cast(pa.large_string())
-
-
-def _category(codes: Any, words: list[str]) -> pd.Categorical:
-    """Make a column of ids as a flow frame has it: words sorted, and only those that occur."""
-    used = np.zeros(len(words) + 1, bool)
-    used[codes] = True  # null, -1, is the last
-    kept = sorted({word for word, there in zip(words, used, strict=False) if there})
-    place = {word: number for number, word in enumerate(kept)}
-    lookup = np.array([place.get(word, -1) for word in words] + [-1])
-    lookup = lookup.astype(np.min_scalar_type(-len(kept) - 1))
-    dtype = pd.CategoricalDtype(pd.Index(kept, dtype="str"))
-    return pd.Categorical.from_codes(lookup[codes], dtype=dtype, validate=False)
-
-
-def _at_once(make: Callable[[Any], Made], items: list[Any]) -> list[Made]:
-    # Arrow and numpy let go of the interpreter.
-    with ThreadPoolExecutor(max(1, min(len(items), os.cpu_count() or 1))) as pool:
-        return list(pool.map(make, items))

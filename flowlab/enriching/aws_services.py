@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from flowlab.coded import NULL, category
 from flowlab.enriching.blocks import Addresses
-from flowlab.enriching.columns import NULL, Bools, Columns, Ints, category, nothing
+from flowlab.enriching.columns import Bools, Columns, Ints, nothing
 from flowlab.enriching.ip_ranges import IpRanges
-from flowlab.enriching.working import taken
+from flowlab.working import taken
 
 AWS_FIELD = "aws field"
 

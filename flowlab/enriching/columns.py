@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from flowlab.enriching.working import at_once, blocks, taken
+from flowlab.coded import NULL, encoded
 from flowlab.errors import FlowlabError
+from flowlab.working import at_once
 
 Ints = NDArray[Any]  # integers of any width
 Bools = NDArray[np.bool_]
 Made = TypeVar("Made")
 
-NULL = -1
 ENDS = ("srcaddr", "dstaddr", "pkt_srcaddr", "pkt_dstaddr")
 _RECORDED = {"pkt_srcaddr": "srcaddr", "pkt_dstaddr": "dstaddr"}
 
@@ -105,7 +105,7 @@ class Columns:
         column = self._flows[name].array
         if isinstance(column, pd.Categorical):
             return column.codes, [str(word) for word in column.categories]
-        codes, words = _encoded(_strings(self._arrow(name)))
+        codes, words = encoded(_strings(self._arrow(name)))
         return _joined(codes, lambda places: places), words.to_pylist()
 
     def _seconds(self, name: str) -> Ints:
@@ -141,11 +141,11 @@ class Columns:
         column = _strings(self._arrow(name))
         recorded = _RECORDED.get(name, "")
         if recorded not in self:
-            return _Part(None, *_encoded(column))
+            return _Part(None, *encoded(column))
         # Mostly they are the same, and comparing is ten times as fast as encoding.
         same = pc.equal(column, _strings(self._arrow(recorded)))
         rows = np.flatnonzero(~same.fill_null(False).to_numpy())
-        return _Part(rows, *_encoded(column.take(pa.array(rows))))
+        return _Part(rows, *encoded(column.take(pa.array(rows))))
 
 
 def _made(column: str, make: Callable[[], Made]) -> Made:
@@ -178,17 +178,6 @@ def _strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.large_string())
 
 
-def _encoded(column: pa.ChunkedArray) -> tuple[list[pa.Array], pa.Array]:
-    """Codes into the distinct texts of a column, by chunk; and the texts."""
-    encoded = column.dictionary_encode()
-    texts = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.large_string())
-    # All chunks have the same texts, which to unify would hash once for each chunk.
-    if not all(chunk.dictionary.equals(texts) for chunk in encoded.chunks):
-        encoded = encoded.unify_dictionaries()
-        texts = encoded.chunk(0).dictionary
-    return [chunk.indices for chunk in encoded.chunks], texts
-
-
 def _joined(chunks: Sequence[pa.Array], change: Callable[[Ints], Ints]) -> Ints:
     """Codes of all chunks, changed, as one array."""
     codes = np.empty(sum(map(len, chunks)), np.int32)
@@ -204,19 +193,6 @@ def nothing(rows: int) -> pd.Categorical:
     """Make a column of words that is null throughout."""
     dtype = pd.CategoricalDtype(pd.Index([], dtype="str"))
     return pd.Categorical.from_codes(np.full(rows, NULL, np.int8), dtype=dtype, validate=False)
-
-
-def category(codes: Ints, words: Sequence[str | None]) -> pd.Categorical:
-    """Make a column of words: code i is words[i]; NULL, and a word that is None, are null."""
-    used = np.zeros(len(words) + 1, bool)
-    for rows in blocks(len(codes)):
-        used[codes[rows]] = True  # NULL is the last
-    kept = sorted({word for word, there in zip(words, used, strict=False) if there and word})
-    place = {word: number for number, word in enumerate(kept)}
-    width = np.min_scalar_type(-len(kept) - 1)
-    lookup = np.array([place.get(word or "", NULL) for word in words] + [NULL], width)
-    dtype = pd.CategoricalDtype(pd.Index(kept, dtype="str"))
-    return pd.Categorical.from_codes(taken(lookup, codes), dtype=dtype, validate=False)
 
 
 def texts(codes: Ints, words: pa.Array) -> pa.Array:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from flowlab.coded import NULL, category
 from flowlab.enriching.blocks import Addresses
-from flowlab.enriching.columns import NULL, Bools, Columns, Ints, category, lookup_codes
-from flowlab.enriching.working import in_blocks, taken
+from flowlab.enriching.columns import Bools, Columns, Ints, lookup_codes
+from flowlab.working import in_blocks, taken
 
 INGRESS, EGRESS = 0, 1
 WAYS = ("ingress", "egress", "unknown")
@@ -20,6 +21,7 @@ BASES = ("aws", "eni-address (inventory)", "eni-address (inferred)", "unknown")
 # address in so many of an ENI's records (of one IP version), when no other is, is the ENI's own.
 NEARLY_ALL = 0.95
 _LOOKED_AT = 64  # records per ENI that show the candidates; all of them are counted then
+_ENOUGH = 1_000_000  # records out of which these are taken, and all of the smaller ENIs
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,29 @@ def _nearly_always(eni: Ints, ends: tuple[Ints, Ints], addresses: Addresses) -> 
     return (source == mine) & (mine != NULL), (destination == mine) & (mine != NULL)
 
 
+def _enough(group: Ints, size: Ints) -> Ints:
+    """Rows that show enough of each group: every one of a small group, some of any other."""
+    share = _ENOUGH / max(len(group), 1)
+    if share >= 1:
+        return np.arange(len(group))
+    small = size * share < 4 * _LOOKED_AT
+
+    def some(rows: slice) -> Ints:
+        # At random: every so many rows may be one ENI's. The seed makes it the same every time.
+        drawn = np.random.default_rng(rows.start).random(rows.stop - rows.start) < share
+        return np.asarray(np.flatnonzero(drawn | small[group[rows]]) + rows.start)
+
+    return np.concatenate(in_blocks(len(group), some))
+
+
 def _candidates(group: Ints, size: Ints, source: Ints, destination: Ints) -> tuple[Ints, Ints]:
     """Give the two addresses that are most often in some records of each group."""
-    order = np.argsort(group.astype(np.min_scalar_type(len(size))), kind="stable")
-    start = np.cumsum(size) - size
-    steps = np.arange(_LOOKED_AT)[:, None] * size // _LOOKED_AT  # evenly over a group's records
-    rows = order[(start + steps)[:, size > 0].ravel()]
+    rows = _enough(group, size)
+    seen = np.bincount(group[rows], minlength=len(size))
+    order = np.argsort(group[rows].astype(np.min_scalar_type(len(size))), kind="stable")
+    start = np.cumsum(seen) - seen
+    steps = np.arange(_LOOKED_AT)[:, None] * seen // _LOOKED_AT  # evenly over a group's records
+    rows = rows[order[(start + steps)[:, seen > 0].ravel()]]
     of = np.tile(group[rows], 2).astype(np.int64)
     who = np.concatenate([source[rows], destination[rows]])
     pair, times = np.unique(of[who != NULL] << 32 | who[who != NULL], return_counts=True)

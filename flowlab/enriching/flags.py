@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from flowlab.enriching.columns import NULL, Columns, category, nothing
+from flowlab.coded import NULL, category
+from flowlab.enriching.columns import Columns, nothing
 
 TCP = 6
 # SYN and ACK first: together they are one thing, the answer to a SYN.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowlab.enriching.columns import Bools, Ints
-from flowlab.enriching.working import BLOCK, CPUS, at_once, blocks, in_blocks
+from flowlab.working import BLOCK, CPUS, at_once, blocks, in_blocks
 
 Keys = NDArray[np.uint64]
 Made = TypeVar("Made")

@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowlab import schema
-from flowlab.enriching.columns import NULL, Bools, Columns, Ints
+from flowlab.coded import NULL
+from flowlab.enriching.columns import Bools, Columns, Ints
 from flowlab.enriching.flags import TCP
 from flowlab.enriching.grouping import Groups, group_by, key_of
 from flowlab.enriching.listening import (
@@ -41,7 +42,7 @@ from flowlab.enriching.listening import (
     slots_of,
 )
 from flowlab.enriching.services import NO_PORTS, is_service, rank_of
-from flowlab.enriching.working import in_blocks, taken
+from flowlab.working import in_blocks, taken
 
 BASES = ("unknown", "syn", "direction", "listening port", "registry")
 UNKNOWN, SYN, DIRECTION, LISTENING, REGISTRY = range(5)

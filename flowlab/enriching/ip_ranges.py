@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from flowlab.coded import NULL
 from flowlab.enriching.blocks import Addresses, Words64
-from flowlab.enriching.columns import NULL, Ints
+from flowlab.enriching.columns import Ints
 from flowlab.errors import FlowlabError, SourceError
 
 _FIX = "pass the file that AWS publishes at https://ip-ranges.amazonaws.com/ip-ranges.json."

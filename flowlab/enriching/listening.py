@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flowlab.enriching.columns import NULL, Bools, Ints
+from flowlab.coded import NULL
+from flowlab.enriching.columns import Bools, Ints
 from flowlab.enriching.grouping import changes, in_order
 from flowlab.enriching.services import EPHEMERAL
 

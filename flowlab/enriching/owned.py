@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowlab.enriching.columns import NULL, Columns, Ints, category, lookup_codes
+from flowlab.coded import NULL, category
+from flowlab.enriching.columns import Columns, Ints, lookup_codes
 from flowlab.errors import FlowlabError
 from flowlab.setup import inventory as saved
 from flowlab.setup.owners import known_owners

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from flowlab.coded import NULL
 from flowlab.enriching.blocks import Addresses, Network, networks
-from flowlab.enriching.columns import NULL, Bools, Columns, Ints, lookup_codes
+from flowlab.enriching.columns import Bools, Columns, Ints, lookup_codes
 from flowlab.enriching.directions import EGRESS, Directions
 from flowlab.enriching.flags import GATEWAY_ENDPOINT, PEERING
-from flowlab.enriching.working import taken
 from flowlab.errors import FlowlabError
+from flowlab.working import taken
 
 Cidrs = Iterable[str] | str
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from flowlab.coded import NULL, category
 from flowlab.enriching.blocks import LINK_LOCAL, MULTICAST, NO_ADDRESS, PRIVATE, PUBLIC, Addresses
-from flowlab.enriching.columns import NULL, Bools, Columns, Ints, category
+from flowlab.enriching.columns import Bools, Columns, Ints
 from flowlab.enriching.places import Places
-from flowlab.enriching.working import taken
+from flowlab.working import taken
 
 SCOPES = (
     "unknown",

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from flowlab.enriching.columns import NULL, Bools, Columns, Ints, category
+from flowlab.coded import NULL, category
+from flowlab.enriching.columns import Bools, Columns, Ints
 
 # Linux takes client ports from here on, Windows from 49152: a port from here on is no proof of a
 # server. Nor is one below: gateways and load balancers of AWS, and old systems, take lower ones.
