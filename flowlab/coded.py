@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from flowlab.working import blocks, taken
+from flowlab.working import POOL, blocks, taken
 
 NULL = -1
 
@@ -27,7 +28,7 @@ def encoded(column: pa.ChunkedArray) -> tuple[list[pa.Array], pa.Array]:
     list of pyarrow.Array, pyarrow.Array
         Code i is the text at i; null stays null.
     """
-    coded = column.dictionary_encode()
+    coded = pc.dictionary_encode(column, memory_pool=POOL)
     texts = coded.chunk(0).dictionary if coded.num_chunks else pa.array([], column.type)
     # All chunks have the same texts, which to unify would hash once for each chunk.
     if not all(chunk.dictionary.equals(texts) for chunk in coded.chunks):

@@ -15,6 +15,7 @@ from flowlab.errors import FlowlabError, MissingFieldError
 from flowlab.ledger import FileEntry
 from flowlab.parsing import values
 from flowlab.parsing.text import Columns, Rejected
+from flowlab.working import POOL
 
 # What settling a table needs, whatever columns were asked for.
 _NEEDED = ("log_status", "start", "end", "interface_id", "resource_id")
@@ -83,7 +84,7 @@ def settle(table: pa.Table, owners: Sequence[tuple[Part, int]], job: Job) -> Non
 
 def _filter(table: pa.Table, mask: np.ndarray) -> pa.Table:
     # pc.call_function is the one way to hand Table.filter a memory pool.
-    return pc.call_function("filter", [table, pa.array(mask)], pc.FilterOptions(), values.POOL)
+    return pc.call_function("filter", [table, pa.array(mask)], pc.FilterOptions(), POOL)
 
 
 def _with_status(table: pa.Table, kinds: np.ndarray) -> pa.Table:

@@ -17,9 +17,9 @@ MAY_IMPORT = {
     "errors": set(),
     "schema": set(),
     "ledger": set(),
-    "parsing": set(),
+    "parsing": {"working"},
     "sources": {"practice", "reading"},  # sample.py alone, see below
-    "settling": {"parsing", "ledger"},
+    "settling": {"parsing", "ledger", "working"},
     "loading": {"settling", "parsing", "sources", "ledger"},
     "frames": {"parsing"},
     "reading": {

@@ -14,6 +14,7 @@ from sqlglot import exp
 
 import flowlab as fl
 from flowlab import schema
+from flowlab.enriching import directions
 from flowlab.enrichment import enrich
 from flowlab.errors import FlowlabError, SourceError, UnknownNameError
 from flowlab.setup.inventory import Answer, Inventory, scope_of
@@ -324,3 +325,19 @@ def test_what_aws_says_of_the_sample_is_what_it_says(sample):
     own = [sample[c].astype("str").str.startswith(("10.0.", "2001:db8:1234:"))
            for c in ("pkt_srcaddr", "pkt_dstaddr")]  # fmt: skip
     assert np.array_equal(found["scope"].isin(inside), own[0] & own[1])
+
+
+def test_an_eni_is_known_by_some_of_its_records(monkeypatch):
+    # 11 ENIs by turns, each with hosts of its own that it talks to; and one with three records.
+    turn = np.arange(11_000) % 11
+    host = np.arange(11_000) % 7 + 20 + turn * 10
+    own, other = [f"10.0.0.{n}" for n in turn], [f"10.0.1.{n}" for n in host]
+    flows = pd.DataFrame({"interface_id": [f"eni-{n:08x}" for n in turn],
+                          "srcaddr": own, "dstaddr": other})  # fmt: skip
+    flows.loc[1::2, ["srcaddr", "dstaddr"]] = flows.loc[1::2, ["dstaddr", "srcaddr"]].to_numpy()
+    few = pd.DataFrame({"interface_id": ["eni-ffffffff"] * 3, "srcaddr": ["10.0.3.1"] * 3,
+                        "dstaddr": ["10.0.4.1", "10.0.4.2", "10.0.4.3"]})  # fmt: skip
+    monkeypatch.setattr(directions, "_ENOUGH", 1_100)
+    found = enrich(pd.concat([flows, few], ignore_index=True), columns=["direction"])["direction"]
+    assert found[:-3].tolist() == ["egress", "ingress"] * 5_500
+    assert found[-3:].tolist() == ["egress"] * 3

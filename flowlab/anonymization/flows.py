@@ -15,7 +15,7 @@ from flowlab import schema
 from flowlab.anonymization.keyed import Anonymizer
 from flowlab.coded import category, encoded
 from flowlab.errors import FlowlabError, unknown_name
-from flowlab.working import at_once
+from flowlab.working import POOL, at_once
 
 # Columns of AWS's and flowlab's own words. What is recognised as an address, id or ARN is mapped
 # even there: a line read in a wrong format has it in any column.
@@ -209,7 +209,8 @@ class _Texts:
         """Make the column of other words at the same places."""
         if isinstance(self._dtype, pd.CategoricalDtype):
             return category(self._codes, words.to_pylist())
-        taken = pa.chunked_array([words.take(at) for at in self._places], pa.large_string())
+        chunks = [pc.take(words, at, memory_pool=POOL) for at in self._places]
+        taken = pa.chunked_array(chunks, pa.large_string())
         if isinstance(self._dtype, pd.ArrowDtype):
             return pd.arrays.ArrowExtensionArray(taken.cast(self._dtype.pyarrow_dtype))
         return pd.Series(taken.to_pylist(), self._index, dtype=self._dtype)

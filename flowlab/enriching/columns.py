@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flowlab.coded import NULL, encoded
 from flowlab.errors import FlowlabError
-from flowlab.working import at_once
+from flowlab.working import POOL, at_once
 
 Ints = NDArray[Any]  # integers of any width
 Bools = NDArray[np.bool_]
@@ -97,7 +97,8 @@ class Columns:
         column = self._arrow(name)
         if not pa.types.is_integer(column.type):
             column = column.cast(pa.int64())
-        return np.asarray((column.fill_null(NULL) if column.null_count else column).to_numpy())
+        parts = (column.fill_null(NULL) if column.null_count else column).chunks
+        return np.concatenate([part.to_numpy() for part in parts]) if parts else self._nothing
 
     def _words(self, name: str) -> tuple[Ints, list[str]]:
         if name not in self:
@@ -197,7 +198,8 @@ def nothing(rows: int) -> pd.Categorical:
 
 def texts(codes: Ints, words: pa.Array) -> pa.Array:
     """Make a part of a column of addresses: code i is words[i], NULL is null."""
-    return words.take(pa.array(codes, mask=codes == NULL if codes.min(initial=0) < 0 else None))
+    at = pa.array(codes, mask=codes == NULL if codes.min(initial=0) < 0 else None)
+    return pc.take(words, at, memory_pool=POOL)
 
 
 def lookup_codes(addresses: pa.Array, wanted: Iterable[str]) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from flowlab.working import in_blocks, taken
 INGRESS, EGRESS = 0, 1
 WAYS = ("ingress", "egress", "unknown")
 AWS, INVENTORY, INFERRED = 0, 1, 2
+# Whether the source, and the destination, of each record of a block is the ENI's own address.
+IsOwn = Callable[[slice], tuple[Bools, Bools]]
 BASES = ("aws", "eni-address (inventory)", "eni-address (inferred)", "unknown")
 
 # AWS writes the ENI's own address into every record but those of broadcasts and the like. An
@@ -67,23 +70,29 @@ def directions(
 
 
 def _said_by_aws(columns: Columns) -> tuple[Ints, Ints]:
+    if "flow_direction" not in columns:
+        way = np.full(len(columns), NULL, np.int8)
+        return way, way.copy()
     codes, words = columns.words("flow_direction")
     known = {"ingress": INGRESS, "egress": EGRESS}
     way = taken(np.array([known.get(word, NULL) for word in words] + [NULL], np.int8), codes)
     return way, np.where(way == NULL, NULL, AWS).astype(np.int8)
 
 
-def _decide(way: Ints, basis: Ints, is_own: tuple[Bools, Bools], by: int) -> None:
-    source, destination = is_own
-    found = (source != destination) & (way == NULL)  # to itself: neither way
-    way[found] = np.where(source[found], EGRESS, INGRESS)
-    basis[found] = by
+def _decide(way: Ints, basis: Ints, is_own: IsOwn, by: int) -> None:
+    def some(rows: slice) -> None:
+        source, destination = is_own(rows)
+        found = (source != destination) & (way[rows] == NULL)  # to itself: neither way
+        way[rows][found] = np.where(source[found], EGRESS, INGRESS)
+        basis[rows][found] = by
+
+    in_blocks(len(way), some)
 
 
 def _owned(
     eni: Ints, names: list[str], ends: tuple[Ints, Ints], columns: Columns, owners: pd.DataFrame
-) -> tuple[Bools, Bools]:
-    """Whether the source, and the destination, is an address the inventory has for the ENI."""
+) -> IsOwn:
+    """Whether an end of a record is an address the inventory has for the ENI."""
     place = {name: code for code, name in enumerate(names)}
     pairs = owners[["interface_id", "address"]].drop_duplicates()
     holder = np.array([place.get(str(name), NULL) for name in pairs["interface_id"]], np.int64)
@@ -95,17 +104,17 @@ def _owned(
     shared = np.zeros(len(first), bool)  # others have had it too
     shared[held[here][first[held[here]] != holder[here]]] = True
 
-    def owns(codes: Ints) -> Bools:
+    def owns(eni: Ints, codes: Ints) -> Bools:
         yes = (first[codes] == eni) & (eni != NULL) & (codes != NULL)
         rest = np.flatnonzero(shared[codes] & ~yes)
         yes[rest] = np.isin(eni[rest].astype(np.int64) << 32 | codes[rest], pair)
         return np.asarray(yes)
 
-    return owns(ends[0]), owns(ends[1])
+    return lambda rows: (owns(eni[rows], ends[0][rows]), owns(eni[rows], ends[1][rows]))
 
 
-def _nearly_always(eni: Ints, ends: tuple[Ints, Ints], addresses: Addresses) -> tuple[Bools, Bools]:
-    """Whether the source, and the destination, is in nearly all of the ENI's records."""
+def _nearly_always(eni: Ints, ends: tuple[Ints, Ints], addresses: Addresses) -> IsOwn:
+    """Whether an end of a record is in nearly all of the ENI's records."""
     source, destination = ends
     version_6 = np.append(addresses.family == 6, False)
     # A group is one ENI and one IP version. The last is of records that belong to none.
@@ -134,8 +143,12 @@ def _nearly_always(eni: Ints, ends: tuple[Ints, Ints], addresses: Addresses) -> 
     first, second = candidates
     own = np.where(often[0] & ~often[1], first, np.where(often[1] & ~often[0], second, NULL))
     own[groups] = NULL
-    mine = taken(own, group)
-    return (source == mine) & (mine != NULL), (destination == mine) & (mine != NULL)
+
+    def is_own(rows: slice) -> tuple[Bools, Bools]:
+        mine = own[group[rows]]
+        return (source[rows] == mine) & (mine != NULL), (destination[rows] == mine) & (mine != NULL)
+
+    return is_own
 
 
 def _enough(group: Ints, size: Ints) -> Ints:

@@ -14,7 +14,7 @@ from flowlab.enriching.columns import Bools, Columns, Ints, lookup_codes
 from flowlab.enriching.directions import EGRESS, Directions
 from flowlab.enriching.flags import GATEWAY_ENDPOINT, PEERING
 from flowlab.errors import FlowlabError
-from flowlab.working import taken
+from flowlab.working import blocks, in_blocks, taken
 
 Cidrs = Iterable[str] | str
 
@@ -102,7 +102,8 @@ def places(
         if field in columns:
             vpc.learn(columns.codes(end), *columns.words(field))
     mine = np.zeros(size + 1, bool)
-    mine[own] = True
+    for rows in blocks(len(own)):
+        mine[own[rows]] = True
     if owners is not None:
         held = lookup_codes(columns.addresses, map(str, owners["address"]))
         for field, known in (("vpc_id", vpc), ("subnet_id", subnet)):
@@ -127,14 +128,20 @@ def places(
 
 def _own_addresses(columns: Columns, direction: Directions) -> Ints:
     """Code of the recording ENI's own address in each record; NULL where it is not known."""
-    ends = np.where(direction.way == EGRESS, columns.codes("srcaddr"), columns.codes("dstaddr"))
-    known = direction.way != NULL
-    if "interface_id" in columns:
+    own = np.full(len(columns), NULL, np.int32)
+    if "interface_id" not in columns:
+        return own
+    eni, _ = columns.words("interface_id")
+    source, destination = columns.codes("srcaddr"), columns.codes("dstaddr")
+
+    def some(rows: slice) -> None:
+        way = direction.way[rows]
         # A regional NAT gateway has no ENI, and its records the far ends' addresses.
-        known = known & (columns.words("interface_id")[0] != NULL)
-    else:
-        known = np.zeros(len(columns), bool)
-    return np.where(known, ends, NULL)
+        known = (way != NULL) & (eni[rows] != NULL)
+        own[rows] = np.where(known, np.where(way == EGRESS, source[rows], destination[rows]), NULL)
+
+    in_blocks(len(own), some)
+    return own
 
 
 def _coded(words: pd.Series) -> tuple[Ints, list[str]]:
@@ -147,9 +154,9 @@ def _place_in_vpcs(vpc: _Map, addresses: Addresses, given: Cidrs | Mapping[str, 
     by_name = given if isinstance(given, Mapping) else {"the VPC of vpc_cidrs": given}
     read = {name: networks(cidrs, "vpc_cidrs") for name, cidrs in by_name.items()}
     _refuse_overlaps(read)
-    for name, blocks in read.items():
+    for name, cidrs in read.items():
         within = np.zeros(len(vpc.of), bool)
-        for block in blocks:
+        for block in cidrs:
             within[:-1] |= addresses.within(block)
         # Where AWS named one VPC for some of these addresses, it is that of the others too; where
         # it named several, nothing tells which.
@@ -161,8 +168,8 @@ def _place_in_vpcs(vpc: _Map, addresses: Addresses, given: Cidrs | Mapping[str, 
 
 def _refuse_overlaps(read: Mapping[str, Sequence[Network]]) -> None:
     seen: list[tuple[str, Network]] = []
-    for name, blocks in read.items():
-        for block in blocks:
+    for name, cidrs in read.items():
+        for block in cidrs:
             for other, held in seen:
                 if other != name and _overlap(block, held):
                     raise FlowlabError(

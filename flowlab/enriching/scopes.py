@@ -9,7 +9,7 @@ from flowlab.coded import NULL, category
 from flowlab.enriching.blocks import LINK_LOCAL, MULTICAST, NO_ADDRESS, PRIVATE, PUBLIC, Addresses
 from flowlab.enriching.columns import Bools, Columns, Ints
 from flowlab.enriching.places import Places
-from flowlab.working import taken
+from flowlab.working import in_blocks
 
 SCOPES = (
     "unknown",
@@ -50,18 +50,30 @@ def scopes(
             places.peer, places.gateway | service, places.own,
         ]
     ).astype(np.int32)  # fmt: skip
-    sorts, sort_of = np.unique(traits, axis=0, return_inverse=True)
+    sorts, sort_of = _sorts(traits)
     source, destination = columns.source, columns.destination
-    sort_of = sort_of.ravel().astype(np.int32)
     if len(sorts) ** 2 <= max(len(columns), 1_000_000):
         # Addresses of one sort are alike: each pair of sorts is judged once.
         table = _judge(sorts[:, None, :], sorts[None, :, :])
-        pairs = taken(sort_of * np.int32(len(sorts)), source)
-        pairs += taken(sort_of, destination)
-        codes = taken(table.ravel(), pairs)
+        codes = np.empty(len(columns), table.dtype)
+
+        def some(rows: slice) -> None:
+            codes[rows] = table[sort_of[source[rows]], sort_of[destination[rows]]]
+
+        in_blocks(len(codes), some)
     else:
         codes = _judge(sorts[sort_of[source]], sorts[sort_of[destination]])
     return category(codes, SCOPES)
+
+
+def _sorts(traits: Ints) -> tuple[Ints, Ints]:
+    """Distinct rows of traits, and which of them each row is; faster than np.unique(axis=0)."""
+    sort_of = np.zeros(len(traits), np.int64)
+    first = sort_of[:1]
+    for trait in traits.T:
+        both = sort_of * (int(trait.max(initial=0)) + 2) + (trait + 1)
+        _, first, sort_of = np.unique(both, return_index=True, return_inverse=True)
+    return traits[first], sort_of.astype(np.int32)
 
 
 def _judge(one: Ints, other: Ints) -> Ints:

@@ -14,6 +14,7 @@ from flowlab import schema
 from flowlab.errors import LineFormatError
 from flowlab.parsing import values
 from flowlab.parsing.text import Parsed, Rejected, refuse
+from flowlab.working import POOL
 
 # Names other tools give the fields: AWS's first Athena examples, Logs Insights, OCSF (Security
 # Lake). Compared in lower case without separators.
@@ -93,7 +94,7 @@ def parse_csv(data: bytes, fields: list[str]) -> Parsed:
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(fields, values.TEXT), strings_can_be_null=False
         ),
-        memory_pool=values.POOL,
+        memory_pool=POOL,
     )
     lost = {r.line_number for r in result.rejected}
     numbers = [n for n in range(2, table.num_rows + len(lost) + 2) if n not in lost]

@@ -16,6 +16,7 @@ import pyarrow.csv
 
 from flowlab import schema
 from flowlab.parsing import values
+from flowlab.working import POOL
 
 Columns = tuple[str, ...]
 _Line = tuple[int, list[bytes], bytes]  # number, tokens, as it was
@@ -117,7 +118,7 @@ def parse_fast(
                 strings_can_be_null=True,
                 check_utf8=not ascii_only,
             ),
-            memory_pool=values.POOL,
+            memory_pool=POOL,
         )
     except (pa.ArrowInvalid, UnicodeDecodeError) as refusal:
         raise RefusedError from refusal

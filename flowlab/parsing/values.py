@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowlab import schema
+from flowlab.working import POOL
 
 # One address in 64 bits of offset: a frame of 100 million records holds more than 2 GB of text.
 TEXT = pa.large_string()
@@ -28,9 +29,6 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 # What AWS writes for "no value", and what tools that re-write its records put there.
 DASH = ("-",)
 NULL_WORDS = (*DASH, "", "None", "null", "NULL", "\\N")
-# The system allocator: Arrow's default pool costs a third more here (page faults), and
-# passing it in changes nothing for anyone else in the process.
-POOL = pa.system_memory_pool()
 
 # Addresses that need no closer look: IPv4, and IPv6 of eight groups none of which is zero.
 _OCTET, _GROUP = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])", "[1-9a-f][0-9a-f]{0,3}"
