@@ -42,10 +42,10 @@ class Rule:
         return in_words(self.condition)
 
     def __and__(self, other: Rule) -> Rule:
-        return _joined("and", self, other, Every((self.condition, other.condition)))
+        return _joined("and", self, other, Every(_parts(Every, self, other)))
 
     def __or__(self, other: Rule) -> Rule:
-        return _joined("or", self, other, Either((self.condition, other.condition)))
+        return _joined("or", self, other, Either(_parts(Either, self, other)))
 
     def __invert__(self) -> Rule:
         return Rule(f"not {self.name}", Not(self.condition), "", self.source, self.limits)
@@ -59,6 +59,14 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"Rule {self.name}: {self.matches}"
+
+
+def _parts(kind: type[Every | Either], *rules: Rule) -> tuple[Condition, ...]:
+    """Conditions of rules, side by side: of hundreds one inside the other, Python loses count."""
+    both: list[Condition] = []
+    for rule in rules:
+        both += rule.condition.parts if isinstance(rule.condition, kind) else [rule.condition]
+    return tuple(both)
 
 
 def _joined(word: str, one: Rule, other: Rule, condition: Condition) -> Rule:

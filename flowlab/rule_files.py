@@ -38,6 +38,9 @@ from flowlab.writing import write_whole
 
 _TEXTS = ("name", "why", "source", "limits")
 _GROUPS: dict[str, Any] = {"any": Either, "all": Every, "first_possible": FirstPossible}
+_DEEPEST = 100  # lists and mappings inside one another; what a person can read has ten
+_TOO_DEEP = "the parts of a rule stand in each other too deep."
+_LESS_DEEP = "write fewer of any, all and not inside one another."
 _HEAD = "# Rules of flowlab: load them with fl.load_rules. Ends of ranges are included.\n"
 
 
@@ -60,16 +63,27 @@ def save_rules(rules: Any, path: str | os.PathLike[str]) -> Path:
     ------
     SourceError
         The folder does not exist.
+    FlowlabError
+        A rule is combined of others so deep that no file of it could be read.
     """
-    listed = [_entry(rule) for rule in chosen(rules, "save_rules")]
+    taken = chosen(rules, "save_rules")
     file = Path(path).expanduser()
     if not file.parent.is_dir():
         raise SourceError(f"{file.parent}: there is no such folder.", fix="check the path.")
-    data = {"rules": listed}
+    try:
+        text = _written(taken)
+        _refuse_mazes(text)
+    except (RecursionError, _MistakeError) as problem:
+        raise FlowlabError(f"save_rules: {_TOO_DEEP}", fix=_LESS_DEEP) from problem
+    return write_whole(file, (_HEAD + text).encode())
+
+
+def _written(rules: Sequence[Rule]) -> str:
+    data = {"rules": [_entry(rule) for rule in rules]}
     text = _dumped(data, allow_unicode=True)
     if yaml.safe_load(text) != data:  # odd line breaks, such as U+0085, come back only if escaped
         text = _dumped(data, allow_unicode=False)
-    return write_whole(file, (_HEAD + text).encode())
+    return text
 
 
 def _dumped(data: dict[str, Any], allow_unicode: bool) -> str:
@@ -113,10 +127,10 @@ def load_rules(path: str | os.PathLike[str]) -> list[Rule]:
         raise SourceError(f"{file}: there is no such file.", fix="check the path.")
     try:
         text = file.read_text("utf-8")
-        _refuse_references(text)
+        _refuse_mazes(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         return [_rule(node) for node in _rules_of(root)]
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as problem:
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise _no_yaml(file, problem) from problem
     except _MistakeError as mistake:
         raise LineFormatError(
@@ -135,19 +149,19 @@ class _MistakeError(Exception):
         super().__init__(self.line)
 
 
-def _refuse_references(text: str) -> None:
-    # A few lines of them can unfold into more than memory holds, or into themselves.
+def _refuse_mazes(text: str) -> None:
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        # A few lines of references can unfold into more than memory holds, or into themselves.
         if isinstance(event, yaml.AliasEvent):
             raise _wrong(event, "references (*name) are not used in rules.", "write it out.")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise _wrong(event, _TOO_DEEP, _LESS_DEEP)
 
 
 def _no_yaml(file: Path, problem: Exception) -> LineFormatError:
-    if isinstance(problem, RecursionError):
-        return LineFormatError(
-            f"{file.name}: this is no YAML of rules: its parts stand in each other too deep.",
-            fix="write fewer of any, all and not inside one another.",
-        )
     if isinstance(problem, UnicodeDecodeError):
         line = problem.object.count(b"\n", 0, problem.start) + 1
         return LineFormatError(

@@ -15,7 +15,9 @@ from flowlab.conditions import from_plain
 from flowlab.errors import FlowlabError
 from flowlab.exclusion_rules import Rule
 
-PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]
+PRIVATE = [
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15", "fc00::/7",
+]  # fmt: skip
 # What never comes from the internet. Ranges for documentation count as public: our samples and
 # tests have no other.
 NOT_INTERNET = [
@@ -73,7 +75,7 @@ _ALL = (
         "dns-private",
         {"any": _either_end([53, 853], PRIVATE)},
         why="Own DNS servers and Active Directory are logged, other than Amazon's resolver.",
-        source=f"{_LIMITS_PAGE}; RFC 1918, RFC 6598, RFC 4193",
+        source=f"{_LIMITS_PAGE}; RFC 1918, RFC 6598, RFC 2544, RFC 4193",
         limits="A server with a public address, or IPv6 from AWS's pool, is not private: name it "
         'with fl.rule("dns", servers=...).',
     ),
@@ -185,7 +187,8 @@ _ALL = (
             "first_possible": [{"flow_direction": "ingress"}, {"dstaddr": NOT_INTERNET}],
         },
         why="Strangers knock at every public address all day, and security groups turn them away.",
-        source=f"RFC 1918, RFC 6598, RFC 4193, RFC 6890; {_RECORDS_PAGE}, action, flow-direction",
+        source="RFC 1918, RFC 6598, RFC 2544, RFC 4193, RFC 6890; "
+        f"{_RECORDS_PAGE}, action, flow-direction",
         limits="Also late packets of connections that are over, replies that a network ACL stops, "
         "and an attack that failed. Without flow-direction, IPv6 is not recognised.",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 
 import pytest
@@ -169,10 +171,23 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00rules")
     with pytest.raises(LineFormatError, match="no YAML"):
         load_rules(tmp_path / "b.yaml")
-    with pytest.raises(LineFormatError, match="no YAML"):
+    with pytest.raises(LineFormatError, match="line 1: .*too deep"):
         load(tmp_path, "[" * 600)
-    with pytest.raises(LineFormatError, match="no YAML.*too deep"):
+    with pytest.raises(LineFormatError, match="line 3: .*too deep"):
         load(tmp_path, "rules:\n- name: a\n  match: " + "{not: " * 3000 + "{port: 1}" + "}" * 3000)
+
+
+def test_hundreds_of_rules_joined_are_no_deeper_than_one(tmp_path):
+    many = [rule(f"r{port}", dstport=port) for port in range(1, 501)]
+    for one in (functools.reduce(operator.or_, many), functools.reduce(operator.and_, many)):
+        assert load_rules(save_rules(one, tmp_path / "rules.yaml")) == [one]
+    turns = functools.reduce(lambda one, other: ~one & other, many)
+    with pytest.raises(FlowlabError, match="too deep"):
+        save_rules(turns, tmp_path / "deep.yaml")
+    deep = functools.reduce(lambda one, other: ~one & other, many[:100])
+    with pytest.raises(FlowlabError, match="too deep"):
+        save_rules(deep, tmp_path / "deep.yaml")
+    assert not (tmp_path / "deep.yaml").exists()
 
 
 def test_the_head_of_the_file_is_a_comment(tmp_path):

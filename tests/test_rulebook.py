@@ -13,9 +13,11 @@ import flowlab as fl
 from flowlab.choosing import KNOWN, chosen, rule, rules
 from flowlab.conditions import from_plain, missing, to_plain
 from flowlab.detecting import dns_servers, infer_subnets
+from flowlab.enriching.blocks import BLOCKS
+from flowlab.enriching.blocks import PRIVATE as KIND_PRIVATE
 from flowlab.errors import FlowlabError, UnknownNameError
 from flowlab.exclusions import excluded_by, only
-from flowlab.rulebook import NAMED, reserved_addresses
+from flowlab.rulebook import NAMED, NOT_INTERNET, PRIVATE, reserved_addresses
 
 _LINE = "2 000123456789 eni-0a1b2c3d4e5f60718 {} {} {} {} {} 1 100 1788222600 1788222631 {} OK"
 
@@ -323,3 +325,13 @@ def test_names_of_flowlab_are_taken():
         with pytest.raises(UnknownNameError, match=f"did you mean {meant}"):
             chosen([name], "exclude")
     assert rule("icmp", why="ours").why == "ours"
+
+
+def test_what_enrich_calls_not_public_never_comes_from_the_internet():
+    blocks = [ipaddress.ip_network(cidr) for _, cidr, _ in BLOCKS]
+    nowhere = [ipaddress.ip_network(cidr) for cidr in NOT_INTERNET]
+    private = [ipaddress.ip_network(cidr) for cidr in PRIVATE]
+    for (kind, _, _), block in zip(BLOCKS, blocks, strict=True):
+        among = [n for n in nowhere if n.version == block.version and block.subnet_of(n)]
+        assert among, block
+        assert kind != KIND_PRIVATE or any(n in private for n in among), block
