@@ -19,8 +19,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,24 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from flowlab import schema
 from flowlab.choosing import KNOWN, chosen
 from flowlab.conditions import Condition, Either, Every, FirstPossible, Not, to_plain
-from flowlab.errors import FlowlabError, LineFormatError, SourceError, unknown_name
+from flowlab.errors import (
+    FlowlabError,
+    FlowlabWarning,
+    LineFormatError,
+    SourceError,
+    unknown_name,
+)
 from flowlab.exclusion_rules import Rule
 from flowlab.matches import EITHER_SIDE, match
 from flowlab.rulebook import NAMED
+from flowlab.wording import plain_text
 from flowlab.writing import write_whole
 
 _TEXTS = ("name", "why", "source", "limits")
 _GROUPS: dict[str, Any] = {"any": Either, "all": Every, "first_possible": FirstPossible}
 _DEEPEST = 100  # lists and mappings inside one another; what a person can read has ten
+_WORDS = {*_GROUPS, "not"}
+_COLUMNS = [*schema.BY_COLUMN, *(derived.column for derived in schema.DERIVED), *EITHER_SIDE]
 _TOO_DEEP = "the parts of a rule stand in each other too deep."
 _LESS_DEEP = "write fewer of any, all and not inside one another."
 _HEAD = "# Rules of flowlab: load them with fl.load_rules. Ends of ranges are included.\n"
@@ -121,6 +132,11 @@ def load_rules(path: str | os.PathLike[str]) -> list[Rule]:
         There is no such file.
     LineFormatError
         A mistake in the file; the message says in which line, and what is wrong with it.
+
+    Warns
+    -----
+    FlowlabWarning
+        A column that flowlab does not know, but nearly; yours may have this name.
     """
     file = Path(path).expanduser()
     if not file.is_file():
@@ -129,7 +145,7 @@ def load_rules(path: str | os.PathLike[str]) -> list[Rule]:
         text = file.read_text("utf-8")
         _refuse_mazes(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        return [_rule(node) for node in _rules_of(root)]
+        rules = [_rule(node) for node in _rules_of(root)]
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise _no_yaml(file, problem) from problem
     except _MistakeError as mistake:
@@ -138,6 +154,26 @@ def load_rules(path: str | os.PathLike[str]) -> list[Rule]:
             mistake.said.why,
             mistake.said.fix,
         ) from mistake
+    for key, meant in _doubtful(root):
+        words = (
+            f"{file.name}, line {key.start_mark.line + 1}: {key.value} is no column that flowlab "
+            f"knows; did you mean {meant}? Where records lack it, the rule is refused."
+        )
+        warnings.warn(plain_text(words), FlowlabWarning, stacklevel=2)
+    return rules
+
+
+def _doubtful(node: Node | None, *, condition: bool = False) -> Iterator[tuple[ScalarNode, str]]:
+    """Give the keys of conditions that are nearly the name of a column, and that name."""
+    if isinstance(node, SequenceNode):
+        for one in node.value:
+            yield from _doubtful(one, condition=condition)
+    elif isinstance(node, MappingNode):
+        for key, value in node.value:
+            if condition and key.value not in _COLUMNS and key.value not in _WORDS:
+                near = difflib.get_close_matches(key.value.lower(), _COLUMNS, n=1, cutoff=0.8)
+                yield from ((key, meant) for meant in near)
+            yield from _doubtful(value, condition=condition or key.value == "match")
 
 
 class _MistakeError(Exception):

@@ -50,7 +50,15 @@ MAY_IMPORT = {
     "rulebook": {"addresses", "conditions", "exclusion_rules"},
     "contradictions": {"conditions", "matches"},
     "choosing": {"conditions", "exclusion_rules", "matches", "rulebook"},
-    "rule_files": {"choosing", "conditions", "exclusion_rules", "matches", "rulebook", "writing"},
+    "rule_files": {
+        "choosing",
+        "conditions",
+        "exclusion_rules",
+        "matches",
+        "rulebook",
+        "wording",
+        "writing",
+    },
     "exclusions": {
         "asking",
         "choosing",

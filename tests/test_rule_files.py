@@ -6,6 +6,7 @@ import functools
 import operator
 import re
 
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import flowlab as fl
 from flowlab.choosing import rule
 from flowlab.conditions import to_plain
-from flowlab.errors import FlowlabError, LineFormatError, SourceError
+from flowlab.errors import FlowlabError, FlowlabWarning, LineFormatError, SourceError
 from flowlab.exclusions import excluded_by
 from flowlab.rule_files import load_rules, save_rules
 from flowlab.rulebook import NAMED
@@ -62,8 +63,8 @@ def test_a_file_as_a_person_writes_it(tmp_path):
     )
     sample = fl.sample_flows()[0]
     assert (
-        excluded_by(sample, old).drop(columns="rule").values.tolist()
-        == excluded_by(sample, expected).drop(columns="rule").values.tolist()
+        excluded_by(sample, old).drop(columns="rule").to_numpy().tolist()
+        == excluded_by(sample, expected).drop(columns="rule").to_numpy().tolist()
     )
 
 
@@ -175,6 +176,17 @@ def test_files_that_cannot_be_read(tmp_path):
         load(tmp_path, "[" * 600)
     with pytest.raises(LineFormatError, match="line 3: .*too deep"):
         load(tmp_path, "rules:\n- name: a\n  match: " + "{not: " * 3000 + "{port: 1}" + "}" * 3000)
+
+
+def test_a_column_that_is_nearly_one_is_doubted_with_its_line(tmp_path):
+    with pytest.warns(FlowlabWarning, match="line 5: dstprot is no.*did you mean dstport") as told:
+        (one,) = load(tmp_path, "rules:\n- name: a\n  match:\n    any:\n    - dstprot: 873\n"
+                                "    - not: {team: blue}\n    - {bytes: 5, why: x}\n")  # fmt: skip
+    assert len(told) == 1 and told[0].filename == __file__
+    assert "dstprot" in one.matches
+    # A column of one's own may have any name.
+    flows = pd.DataFrame({"dstprot": [873, 1], "team": ["blue", "blue"], "bytes": 1, "why": "x"})
+    assert len(fl.only(flows, one)) == 1
 
 
 def test_hundreds_of_rules_joined_are_no_deeper_than_one(tmp_path):
