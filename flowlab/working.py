@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,8 +24,11 @@ BLOCK = 1 << 16
 
 def at_once(tasks: Sequence[Callable[[], Made]]) -> list[Made]:
     """Run tasks side by side (Arrow and numpy let go of the interpreter); results in order."""
-    with ThreadPoolExecutor(max(1, min(len(tasks), CPUS))) as pool:
+    pool = ThreadPoolExecutor(max(1, min(len(tasks), CPUS)))
+    try:
         return [done.result() for done in [pool.submit(task) for task in tasks]]
+    finally:  # an error or an interrupt does not wait for what has not begun
+        pool.shutdown(cancel_futures=True)
 
 
 def blocks(rows: int) -> Iterator[slice]:
@@ -36,6 +40,20 @@ def blocks(rows: int) -> Iterator[slice]:
 def in_blocks(rows: int, work: Callable[[slice], Made]) -> list[Made]:
     """Work on rows block by block, several at a time; results in order."""
     return at_once([partial(work, block) for block in blocks(rows)])
+
+
+def added(rows: int, work: Callable[[slice], NDArray[Any]]) -> NDArray[Any]:
+    """Work on one row or more block by block, and add up the arrays that come of it."""
+    one_at_a_time = threading.Lock()
+    totals: list[NDArray[Any]] = []
+
+    def add(block: slice) -> None:
+        part = work(block)
+        with one_at_a_time:
+            totals[:] = [totals[0] + part] if totals else [part]
+
+    in_blocks(rows, add)
+    return totals[0]
 
 
 def taken(table: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowlab.coded import category, encoded
-from flowlab.working import taken
 
 _words = st.lists(st.none() | st.sampled_from(["", "a", "b", "10.0.0.1"]), max_size=4)
 
@@ -36,11 +35,3 @@ def test_a_category_has_the_words_that_occur_sorted(rows):
     assert column.tolist()[:4] == ["a", np.nan, "b", np.nan][:rows]
     assert column.categories.tolist() == (["a", "b"] if rows else [])
     assert column.isna().sum() == (codes == -1).sum() + (codes == 1).sum()
-
-
-def test_what_is_taken_in_blocks_is_what_numpy_takes():
-    table = np.arange(10, 16, dtype=np.int16)
-    places = np.random.default_rng(1).integers(-6, 6, 200_000).astype(np.int8)
-    found = taken(table, places)
-    assert found.dtype == table.dtype
-    assert (found == table[places]).all()

@@ -11,7 +11,7 @@ import pandas as pd
 from flowlab.coded import NULL, category
 from flowlab.enriching.blocks import Addresses
 from flowlab.enriching.columns import Bools, Columns, Ints, lookup_codes
-from flowlab.working import in_blocks, taken
+from flowlab.working import added, in_blocks, taken
 
 INGRESS, EGRESS = 0, 1
 WAYS = ("ingress", "egress", "unknown")
@@ -127,18 +127,16 @@ def _nearly_always(eni: Ints, ends: tuple[Ints, Ints], addresses: Addresses) -> 
         group[rows] = these
         return np.bincount(these, minlength=groups + 1)
 
-    size = np.sum(in_blocks(len(group), put), axis=0)
+    size = added(len(group), put)
     candidates = _candidates(group, size, source, destination)
 
-    def seen(rows: slice) -> list[Ints]:
+    def seen(rows: slice) -> Ints:
         these = group[rows]
-        return [
-            np.bincount(these[(source[rows] == who[these]) | (destination[rows] == who[these])],
-                        minlength=groups + 1)
-            for who in candidates
-        ]  # fmt: skip
+        there = [(source[rows] == who[these]) | (destination[rows] == who[these])
+                 for who in candidates]  # fmt: skip
+        return np.stack([np.bincount(these[here], minlength=groups + 1) for here in there])
 
-    count = np.sum(in_blocks(len(group), seen), axis=0)
+    count = added(len(group), seen)
     often = count >= np.maximum(size * NEARLY_ALL, 1)
     first, second = candidates
     own = np.where(often[0] & ~often[1], first, np.where(often[1] & ~often[0], second, NULL))

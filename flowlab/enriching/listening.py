@@ -13,7 +13,7 @@ from flowlab.enriching.services import EPHEMERAL
 
 FIRST_CLIENT_PORT = 1024  # NAT gateways and load balancers begin here
 
-_SLOTS = 1 << 22
+_SLOTS = 22  # bits
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -27,21 +27,18 @@ class Known:
 
     def __init__(self, numbers: Ints) -> None:
         self.numbers = numbers
-        self._bits = np.uint64(64 - min(24, (16 * len(numbers)).bit_length()))
-        slots, here = self._slots(numbers), np.arange(len(numbers), dtype=np.int32)
-        self._at = np.zeros(1 << 64 - int(self._bits), np.int32)
+        self._bits = min(24, (16 * len(numbers)).bit_length())
+        slots, here = _slot(numbers, self._bits), np.arange(len(numbers), dtype=np.int32)
+        self._at = np.zeros(1 << self._bits, np.int32)
         self._at[slots] = here
         self._crowded = np.zeros(len(self._at), bool)  # slots of several numbers keep one
         self._crowded[slots[self._at[slots] != here]] = True
-
-    def _slots(self, numbers: Ints) -> Ints:
-        return (numbers.view(np.uint64) * _ODD >> self._bits).view(np.int64)
 
     def find(self, numbers: Ints) -> Ints:
         """Give places of numbers among these; NULL for any other."""
         if not len(self.numbers):
             return np.full(len(numbers), NULL, np.int32)
-        slots = self._slots(numbers)
+        slots = _slot(numbers, self._bits)
         at = self._at[slots]
         at[self.numbers[at] != numbers] = NULL
         rest = np.flatnonzero(self._crowded[slots] & (at == NULL))
@@ -122,15 +119,15 @@ def _counts(pair: Ints) -> tuple[Ints, Ints]:
 
 def slots_of(listeners: Sequence[Ints]) -> Bools:
     """Mark listeners, so that most of the others can be told from them at once."""
-    marked = np.zeros(_SLOTS, bool)
+    marked = np.zeros(1 << _SLOTS, bool)
     for some in listeners:
         marked[_slot(some)] = True
     return marked
 
 
-def _slot(listeners: Ints) -> Ints:
-    # Two listeners in one slot cost a little time, and change nothing.
-    return (listeners.view(np.uint64) * _ODD >> np.uint64(42)).view(np.int64)
+def _slot(numbers: Ints, bits: int = _SLOTS) -> Ints:
+    # Two numbers in one slot cost a little time, and change nothing.
+    return (numbers.view(np.uint64) * _ODD >> np.uint64(64 - bits)).view(np.int64)
 
 
 def distinct(pieces: Sequence[Ints]) -> Ints:
