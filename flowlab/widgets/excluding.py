@@ -96,18 +96,19 @@ class _Exclusions(Panel):
 
 
 def _of(kept: Any) -> list[str]:
-    """Show the traffic that is left: when, and whose."""
+    """Show the traffic that is left: when, and whose.
+
+    By records: most rules take many of them, and next to no bytes, so nothing would change.
+    """
     have = set(as_table(kept).columns)
-    value = "bytes" if "bytes" in have else "flow_records"
     shown = []
     if {"start", "end"} <= have:
         by = "action" if "action" in have else None
         volume = traffic_over_time(kept, every="15min", by=by)
-        # By records: most rules take many of them, and next to no bytes.
         shown.append(plots.show(plots.lines(volume, value="flow_records", by=by), volume).html)
     if {"srcaddr", "dstaddr"} <= have:
-        talkers = top_talkers(kept, rank_by=value, n=8)
-        shown.append(plots.show(plots.bars(talkers, value=value), talkers).html)
+        talkers = top_talkers(kept, rank_by="flow_records", n=8)
+        shown.append(plots.show(plots.bars(talkers, value="flow_records"), talkers).html)
     return shown
 
 
