@@ -51,6 +51,14 @@ class FirstPossible:
 Condition = Match | Every | Either | Not | FirstPossible
 
 
+def depth(condition: Condition) -> int:
+    """How many conditions stand inside one another, at most."""
+    if isinstance(condition, Match):
+        return 1
+    parts = (condition.part,) if isinstance(condition, Not) else condition.parts
+    return 1 + max(map(depth, parts), default=0)
+
+
 # ------------------------------------------------------------------------------ columns
 def missing(condition: Condition, have: Collection[str]) -> list[str]:
     """Columns a condition needs and these records lack; of alternatives, those of the last."""

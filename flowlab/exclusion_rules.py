@@ -8,9 +8,11 @@ from typing import NoReturn
 
 from sqlglot import exp
 
-from flowlab.conditions import Condition, Either, Every, Not, in_words, missing, to_sql
+from flowlab.conditions import Condition, Either, Every, Not, depth, in_words, missing, to_sql
 from flowlab.errors import FlowlabError
 from flowlab.tables import Table, require
+
+DEEPEST = 100  # conditions inside one another: engines take minutes over more, or give up
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class Rule:
         Where that is written.
     limits : str
         What it cannot tell.
+
+    Raises
+    ------
+    FlowlabError
+        More than 100 conditions would stand inside one another; hundreds joined by ``|`` or by
+        ``&`` alone stand side by side.
     """
 
     name: str
@@ -35,6 +43,14 @@ class Rule:
     why: str = ""
     source: str = ""
     limits: str = ""
+
+    def __post_init__(self) -> None:
+        if depth(self.condition) > DEEPEST:
+            raise FlowlabError(
+                f"the rule {self.name[:40]} ... is combined too deep: more than {DEEPEST} of &, | "
+                "and ~ inside one another.",
+                fix="give several rules as a list: exclude takes what any of them matches.",
+            )
 
     @property
     def matches(self) -> str:

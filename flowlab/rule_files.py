@@ -39,7 +39,7 @@ from flowlab.errors import (
     SourceError,
     unknown_name,
 )
-from flowlab.exclusion_rules import Rule
+from flowlab.exclusion_rules import DEEPEST, Rule
 from flowlab.matches import EITHER_SIDE, match
 from flowlab.rulebook import NAMED
 from flowlab.wording import plain_text
@@ -47,11 +47,9 @@ from flowlab.writing import write_whole
 
 _TEXTS = ("name", "why", "source", "limits")
 _GROUPS: dict[str, Any] = {"any": Either, "all": Every, "first_possible": FirstPossible}
-_DEEPEST = 100  # lists and mappings inside one another; what a person can read has ten
+_DEEPEST = 2 * DEEPEST + 10  # lists and mappings inside one another: a list in each condition
 _WORDS = {*_GROUPS, "not"}
 _COLUMNS = [*schema.BY_COLUMN, *(derived.column for derived in schema.DERIVED), *EITHER_SIDE]
-_TOO_DEEP = "the parts of a rule stand in each other too deep."
-_LESS_DEEP = "write fewer of any, all and not inside one another."
 _HEAD = "# Rules of flowlab: load them with fl.load_rules. Ends of ranges are included.\n"
 
 
@@ -74,27 +72,16 @@ def save_rules(rules: Any, path: str | os.PathLike[str]) -> Path:
     ------
     SourceError
         The folder does not exist.
-    FlowlabError
-        A rule is combined of others so deep that no file of it could be read.
     """
-    taken = chosen(rules, "save_rules")
+    listed = [_entry(rule) for rule in chosen(rules, "save_rules")]
     file = Path(path).expanduser()
     if not file.parent.is_dir():
         raise SourceError(f"{file.parent}: there is no such folder.", fix="check the path.")
-    try:
-        text = _written(taken)
-        _refuse_mazes(text)
-    except (RecursionError, _MistakeError) as problem:
-        raise FlowlabError(f"save_rules: {_TOO_DEEP}", fix=_LESS_DEEP) from problem
-    return write_whole(file, (_HEAD + text).encode())
-
-
-def _written(rules: Sequence[Rule]) -> str:
-    data = {"rules": [_entry(rule) for rule in rules]}
+    data = {"rules": listed}
     text = _dumped(data, allow_unicode=True)
     if yaml.safe_load(text) != data:  # odd line breaks, such as U+0085, come back only if escaped
         text = _dumped(data, allow_unicode=False)
-    return text
+    return write_whole(file, (_HEAD + text).encode())
 
 
 def _dumped(data: dict[str, Any], allow_unicode: bool) -> str:
@@ -194,7 +181,8 @@ def _refuse_mazes(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise _wrong(event, _TOO_DEEP, _LESS_DEEP)
+            raise _wrong(event, "the parts of a rule stand in each other too deep.",
+                         "write fewer of any, all and not inside one another.")  # fmt: skip
 
 
 def _no_yaml(file: Path, problem: Exception) -> LineFormatError:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import flowlab as fl
 from flowlab.choosing import rule
-from flowlab.conditions import to_plain
+from flowlab.conditions import depth, to_plain
 from flowlab.errors import FlowlabError, FlowlabWarning, LineFormatError, SourceError
+from flowlab.exclusion_rules import DEEPEST
 from flowlab.exclusions import excluded_by
 from flowlab.rule_files import load_rules, save_rules
 from flowlab.rulebook import NAMED
@@ -193,13 +194,19 @@ def test_hundreds_of_rules_joined_are_no_deeper_than_one(tmp_path):
     many = [rule(f"r{port}", dstport=port) for port in range(1, 501)]
     for one in (functools.reduce(operator.or_, many), functools.reduce(operator.and_, many)):
         assert load_rules(save_rules(one, tmp_path / "rules.yaml")) == [one]
-    turns = functools.reduce(lambda one, other: ~one & other, many)
+
+
+def test_the_deepest_rule_can_be_used_saved_and_read_and_no_deeper_one_made(tmp_path):
+    many = [rule(f"r{port}", dstport=port) for port in range(1, 51)]
+    deep = functools.reduce(lambda one, other: ~one & other, many)
+    deep = ~deep
+    assert depth(deep.condition) == DEEPEST
+    assert load_rules(save_rules(deep, tmp_path / "rules.yaml")) == [deep]
+    # Each port but the last is undone by the one after it: without the ~, 50 alone is left.
+    flows = pd.DataFrame({"dstport": [1, 2, 49, 50, 51]})
+    assert fl.only(flows, deep)["dstport"].tolist() == [1, 2, 49, 51]
     with pytest.raises(FlowlabError, match="too deep"):
-        save_rules(turns, tmp_path / "deep.yaml")
-    deep = functools.reduce(lambda one, other: ~one & other, many[:100])
-    with pytest.raises(FlowlabError, match="too deep"):
-        save_rules(deep, tmp_path / "deep.yaml")
-    assert not (tmp_path / "deep.yaml").exists()
+        operator.invert(deep)
 
 
 def test_the_head_of_the_file_is_a_comment(tmp_path):
