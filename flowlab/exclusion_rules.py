@@ -11,6 +11,7 @@ from sqlglot import exp
 from flowlab.conditions import Condition, Either, Every, Not, depth, in_words, missing, to_sql
 from flowlab.errors import FlowlabError
 from flowlab.tables import Table, require
+from flowlab.wording import cut_short
 
 DEEPEST = 100  # conditions inside one another: engines take minutes over more, or give up
 
@@ -47,8 +48,8 @@ class Rule:
     def __post_init__(self) -> None:
         if depth(self.condition) > DEEPEST:
             raise FlowlabError(
-                f"the rule {self.name[:40]} ... is combined too deep: more than {DEEPEST} of &, | "
-                "and ~ inside one another.",
+                f"the rule {cut_short(self.name, 60)} is combined too deep: more than {DEEPEST} "
+                "conditions stand inside one another.",
                 fix="give several rules as a list: exclude takes what any of them matches.",
             )
 

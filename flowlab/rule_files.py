@@ -258,7 +258,10 @@ def _rule(node: Node) -> Rule:
         hint = " or write its name alone" if texts["name"] in KNOWN else ""
         raise _wrong(node, "the rule has no match, so it would match every record.",
                      f"add match: and columns below it{hint}.")  # fmt: skip
-    return Rule(condition=condition, **texts)
+    try:
+        return Rule(condition=condition, **texts)
+    except FlowlabError as said:  # too deep
+        raise _MistakeError(node, said) from said
 
 
 def _condition(node: Node) -> Condition:

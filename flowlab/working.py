@@ -24,7 +24,9 @@ BLOCK = 1 << 16
 
 def at_once(tasks: Sequence[Callable[[], Made]]) -> list[Made]:
     """Run tasks side by side (Arrow and numpy let go of the interpreter); results in order."""
-    pool = ThreadPoolExecutor(max(1, min(len(tasks), CPUS)))
+    if len(tasks) < 2:  # a small frame is one block
+        return [task() for task in tasks]
+    pool = ThreadPoolExecutor(min(len(tasks), CPUS))
     try:
         return [done.result() for done in [pool.submit(task) for task in tasks]]
     finally:  # an error or an interrupt does not wait for what has not begun

@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "addresses": set(),
     "matches": {"addresses"},
     "conditions": {"addresses", "clauses", "matches", "wording"},
-    "exclusion_rules": {"conditions", "tables"},
+    "exclusion_rules": {"conditions", "tables", "wording"},
     "rulebook": {"addresses", "conditions", "exclusion_rules"},
     "contradictions": {"conditions", "matches"},
     "choosing": {"conditions", "exclusion_rules", "matches", "rulebook"},

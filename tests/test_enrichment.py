@@ -337,7 +337,11 @@ def test_an_eni_is_known_by_some_of_its_records(monkeypatch):
     flows.loc[1::2, ["srcaddr", "dstaddr"]] = flows.loc[1::2, ["dstaddr", "srcaddr"]].to_numpy()
     few = pd.DataFrame({"interface_id": ["eni-ffffffff"] * 3, "srcaddr": ["10.0.3.1"] * 3,
                         "dstaddr": ["10.0.4.1", "10.0.4.2", "10.0.4.3"]})  # fmt: skip
-    monkeypatch.setattr(directions, "_ENOUGH", 1_100)
-    found = enrich(pd.concat([flows, few], ignore_index=True), columns=["direction"])["direction"]
+    flows = pd.concat([flows, few], ignore_index=True)
+    monkeypatch.setattr(directions, "_ENOUGH", 3_300)
+    group = np.append(turn, [11] * 3)
+    seen = np.bincount(group[directions._enough(group, np.bincount(group))])
+    assert (seen[:11] >= 200).all() and seen[:11].sum() < 5_000 and seen[11] == 3
+    found = enrich(flows, columns=["direction"])["direction"]
     assert found[:-3].tolist() == ["egress", "ingress"] * 5_500
     assert found[-3:].tolist() == ["egress"] * 3

@@ -175,6 +175,8 @@ def test_files_that_cannot_be_read(tmp_path):
         load_rules(tmp_path / "b.yaml")
     with pytest.raises(LineFormatError, match="line 1: .*too deep"):
         load(tmp_path, "[" * 600)
+    with pytest.raises(LineFormatError, match="line 2: .*too deep"):
+        load(tmp_path, "rules:\n- name: a\n  match: " + "{not: " * 150 + "{port: 1}" + "}" * 150)
     with pytest.raises(LineFormatError, match="line 3: .*too deep"):
         load(tmp_path, "rules:\n- name: a\n  match: " + "{not: " * 3000 + "{port: 1}" + "}" * 3000)
 
