@@ -56,7 +56,8 @@ def practice_account(
     Parameters
     ----------
     day : str, optional
-        Date, YYYY-MM-DD, in the last two weeks [UTC]; else the 24 hours until about two hours ago.
+        Date, YYYY-MM-DD, in the last two weeks [UTC]; else the 24 hours until two to four hours
+        ago, always of two days.
     records : int
         How many, approximately; no fewer than about 14,000, and NODATA lines on top. 0 leaves the
         day out: enough to practise a set-up on, and started sooner.

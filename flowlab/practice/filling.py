@@ -22,7 +22,9 @@ _OLDEST_EVENT = 14 * DAY  # that CloudWatch Logs takes
 def first_moment(day: str | None, now: float) -> int:
     """First moment of what the account holds, in epoch seconds."""
     if day is None:
-        return int(now - _SETTLED) // _HOUR * _HOUR - DAY
+        end = int(now - _SETTLED) // _HOUR * _HOUR
+        # Never a day alone: of two days' folders, one can be denied and the other be read.
+        return end - DAY - (0 if end % DAY else _HOUR)
     try:
         start = int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
     except (ValueError, TypeError) as problem:

@@ -7,6 +7,7 @@ before a server on loopback and cuts bodies, resets connections, stalls: faults 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import json
@@ -189,7 +190,9 @@ class ChaosProxy:
         self._listener.close()
         with self._lock:
             for connection in self._open:
-                connection.shutdown(socket.SHUT_RDWR)
+                # The thread that serves it may have closed it, and be about to discard it.
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         while True:

@@ -15,6 +15,7 @@ import flowlab as fl
 from flowlab.errors import FlowlabError, MissingExtraError
 from flowlab.practice import ENVIRONMENT
 from flowlab.practice.account import practice_account
+from flowlab.practice.filling import first_moment
 
 HOUR = pd.Timedelta("1h")
 
@@ -81,7 +82,7 @@ def test_everything_is_in_the_period_and_the_nights_are_at_night(account):
     assert account.start <= flows["start"].min() and flows["start"].max() < account.end
     assert account.end - account.start == 24 * HOUR
     age = pd.Timestamp.now("UTC") - account.end
-    assert 2 * HOUR <= age < 3 * HOUR + pd.Timedelta("5min")
+    assert 2 * HOUR <= age < 4 * HOUR + pd.Timedelta("5min")
     leak = flows[flows["dstaddr"] == "192.0.2.146"]
     assert leak["start"].dt.hour.between(1, 5).all() and len(leak)
 
@@ -133,13 +134,24 @@ def test_a_second_one_shares_nothing_with_anyone(account, monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")  # a server's log would be lines on stderr
 
 
-def test_a_denied_prefix_is_refused_and_the_rest_is_read():
-    now = time.time() - 86_400
-    with practice_account(records=1, clock=lambda: now) as account:
-        assert account.end == pd.Timestamp(int(now - 7200) // 3600 * 3600, unit="s", tz="UTC")
+@pytest.mark.parametrize(
+    ("now", "end"),
+    [("01:59", -1), ("02:00", -1), ("02:59", -1), ("03:00", 1), ("14:20", 12), ("23:59", 21)],
+)
+def test_it_ends_two_to_four_hours_ago_and_is_never_one_day_alone(now, end):
+    day = pd.Timestamp("2026-11-02", tz="UTC")
+    start = first_moment(None, (day + pd.Timedelta(f"{now}:59")).timestamp())
+    assert pd.Timestamp(start, unit="s", tz="UTC") == day + (end - 24) * HOUR
+
+
+@pytest.mark.parametrize(("now", "ago"), [(2.5, 3.5), (3.5, 2.5), (12.5, 2.5)])
+def test_a_denied_prefix_is_refused_and_the_rest_is_read(now, ago):
+    moment = (time.time() // 86_400 - 1) * 86_400 + now * 3600
+    with practice_account(records=1, clock=lambda: moment) as account:
+        assert account.end == pd.Timestamp(moment - ago * 3600, unit="s", tz="UTC")
         assert not all(item.settled for item in account.cloudwatch.list(None, None).items)
-        today = f"{account.end:%Y/%m/%d}"
-        account.deny(f"text/AWSLogs/{account.account_id}/vpcflowlogs/{account.region}/{today}")
+        last = f"{account.end:%Y/%m/%d}"
+        account.deny(f"text/AWSLogs/{account.account_id}/vpcflowlogs/{account.region}/{last}")
         _, ledger = read(account.s3, account, hours=24)
         assert not ledger.complete and ledger.balanced
         assert 0 < ledger.lines < account.lines
