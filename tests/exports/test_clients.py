@@ -249,6 +249,7 @@ def test_a_sign_in_that_expires_on_the_way_is_told_and_not_waited_for(flows, ser
 
 
 def test_aws_without_credentials_or_profile(flows, nobody):
+    nobody.setattr(boto3, "DEFAULT_SESSION", None)
     with pytest.raises(FlowlabError, match="there are no AWS credentials here"):
         ship(flows, "https://search-x.eu-west-1.es.amazonaws.com")
     with pytest.raises(FlowlabError, match="no such profile"):

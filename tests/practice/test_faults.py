@@ -149,7 +149,7 @@ def test_silence_leaves_the_old_records_and_a_broken_role_those_on_their_way():
         account.break_("silent-eni")
         ages = newest()
         silent = ages.pop("eni-0b40d2e5c8a591f08-all")
-        assert 115 * MINUTE < silent < 180 * MINUTE and max(ages.values()) < 4 * MINUTE
+        assert 115 * MINUTE < silent < 240 * MINUTE and max(ages.values()) < 4 * MINUTE
         account.mend()
         account.break_("missing-action")
         assert max(newest().values()) < 4 * MINUTE

@@ -201,7 +201,7 @@ def test_a_moto_account_is_checked_through_the_front_door(aws_server, tmp_path):
     import boto3
 
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y", "region_name": "eu-west-3"}
-    ec2 = boto3.client("ec2", endpoint_url=aws_server, **keys)
+    ec2 = boto3.Session().client("ec2", endpoint_url=aws_server, **keys)
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
