@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from keyword import iskeyword
 from typing import Any
 
 import pandas as pd
 
-from flowlab.conditions import from_plain, missing
+from flowlab.conditions import from_plain, missing, to_plain
 from flowlab.errors import FlowlabError, unknown_name
 from flowlab.exclusion_rules import Rule
 from flowlab.matches import is_null, listed
@@ -35,7 +36,8 @@ def rule(name: str, *, why: str = "", **matches: Any) -> Rule:
         Columns and what they may hold; all of them must fit. A value or a list of values; None is
         null. Ports and other numbers: also a range, ``"1024-65535"`` or ``(1024, 65535)``, ends
         included. Addresses: also CIDRs, IPv4 and IPv6. Protocols: also tcp, udp, icmp, icmpv6.
-        ``port``, ``addr``, ``packet_addr`` and ``aws_service`` match on either side.
+        ``port``, ``addr``, ``packet_addr`` and ``aws_service`` match on either side. ``any`` and
+        ``all`` take a list of conditions as dicts, as in a file of rules: `load_rules`.
         For flowlab's own rules: ``dns`` takes servers, ``health-checks`` load_balancers (and
         most_bytes), ``reserved`` subnets (CIDRs), ``flow-log-delivery`` readers.
 
@@ -133,6 +135,18 @@ def chosen(rules: Any, asked_by: str) -> list[Rule]:
                 fix='pass names of fl.rules(), or own rules: fl.rule("backup", dstport=873).',
             )
     return taken
+
+
+def as_arguments(one: Rule) -> str | dict[str, Any]:
+    """Give the name of one of flowlab's rules, or what `rule` makes a like one from."""
+    if NAMED.get(one.name) == one:
+        return one.name
+    # `rule` does not give a name of flowlab's to other conditions.
+    named = {"name": f"{one.name} as given" if one.name in KNOWN else one.name}
+    matches = to_plain(one.condition)
+    if any(not key.isidentifier() or iskeyword(key) or key in ("name", "why") for key in matches):
+        matches = {"all": [matches]}
+    return named | ({"why": one.why} if one.why else {}) | matches
 
 
 def rules() -> pd.DataFrame:

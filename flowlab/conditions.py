@@ -207,6 +207,7 @@ def _from_entry(name: str, value: Any) -> Condition:
     if name == "not":
         return Not(from_plain(value))
     if name in kinds:
-        condition: Condition = kinds[name](tuple(from_plain(part) for part in value))
+        parts = tuple(from_plain(part) for part in value)
+        condition: Condition = parts[0] if len(parts) == 1 else kinds[name](parts)
         return condition
     return match(name, value)

@@ -186,6 +186,7 @@ MAY_IMPORT = {
         "*",
         "dissecting",
         "enriching",
+        "exclusion_rules",
         "exclusions",
         "interrupting",
         "waterfalls",

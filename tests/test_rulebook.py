@@ -241,6 +241,7 @@ def test_plain_data_is_the_condition():
     for name in NAMED:
         plain = to_plain(NAMED[name].condition)
         assert to_plain(from_plain(plain)) == plain
+    assert from_plain({"all": [{"any": [{"dstport": 53}]}]}) == from_plain({"dstport": 53})
 
 
 def test_the_table_of_rules_is_complete():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import ipywidgets as w
 import pandas as pd
 
 from flowlab import plots
+from flowlab.choosing import KNOWN, as_arguments, chosen
 from flowlab.choosing import rules as all_rules
+from flowlab.errors import FlowlabError, unknown_name
+from flowlab.exclusion_rules import Rule, need
 from flowlab.exclusions import waterfall
 from flowlab.summaries import top_talkers, traffic_over_time
 from flowlab.tables import as_table
@@ -21,70 +24,79 @@ from flowlab.widgets.controls import possible_rules
 from flowlab.wording import plain_text
 
 
-def exclusions(flows: Any, *, rules: str | Sequence[str] = ()) -> Panel:
+def exclusions(flows: Any, *, rules: str | Rule | Sequence[str | Rule] = ()) -> Panel:
     """Switch rules on and off, and see what each takes and what is left.
 
     Parameters
     ----------
     flows : DataFrame (one row per flow record) or Archive
-    rules : str or sequence of str
-        Names of those that are on to begin with; none, unless you say so.
+    rules : str, Rule, or a sequence of them
+        Those that are on to begin with; none, unless you say so. Your own (`rule`, `load_rules`)
+        get check boxes above flowlab's; one of flowlab's that you told something, such as
+        ``fl.rule("reserved", subnets=[...])``, takes the place of the one that was not told.
 
     Returns
     -------
     Panel
-        Shows itself in a notebook. ``.call`` is `fl.exclude` as it is set, ``.result`` the
-        records that are kept. Rules that need to be told something (load balancers, subnets) or
-        need a field these records lack are listed, but cannot be switched on.
+        Shows itself in a notebook. ``.call`` is `fl.exclude` as it is set, with your own rules
+        written out; ``.result`` the records that are kept. Rules that need to be told something
+        (load balancers, subnets) or need a field these records lack are listed, but cannot be
+        switched on.
 
     Raises
     ------
     UnknownNameError
         No rule has this name, or it cannot be applied here.
+    MissingFieldError
+        A rule of your own needs a column that these records lack.
+    FlowlabError
+        Two of your own have the same name.
     """
     return _Exclusions(flows, rules)
 
 
 class _Exclusions(Panel):
-    def __init__(self, flows: Any, on: str | Sequence[str]) -> None:
-        possible = set(possible_rules(set(as_table(flows).columns)))
-        known = all_rules()
+    def __init__(self, flows: Any, on: str | Rule | Sequence[str | Rule]) -> None:
+        table = as_table(flows)
+        asked = [on] if isinstance(on, (str, Rule)) or not isinstance(on, Iterable) else list(on)
+        own = _own(asked)
+        need(table, list(own.values()))
         controls: dict[str, w.Widget] = {}
         lines: list[w.Widget] = []
-        for name, why, takes in zip(known["rule"], known["why"], known["takes"], strict=True):
-            there = name in possible
+        self._offered = dict[str, str | Rule]()
+        for name, reason, rule in _lines(set(table.columns), own):
             box = w.Checkbox(
-                value=False, description=str(name), indent=False, disabled=not there,
+                value=False, description=plain_text(name), indent=False, disabled=rule is None,
                 layout=w.Layout(width="14em", min_width="14em"),
             )  # fmt: skip
-            reason = str(why) if there else _not_possible(str(name), str(takes))
             lines.append(w.HBox([box, w.HTML(html.escape(plain_text(reason)))]))
-            controls[str(name)] = box
+            controls[name] = box
+            if rule is not None:
+                self._offered[name] = rule
         super().__init__({"flows": flows}, controls)
         self._flows = flows
         self._counted, self._pictures = w.HTML(), w.HTML()
         self.box = w.VBox([*lines, self._message, self._counted, self._pictures])
         with self.together():
-            for name in [on] if isinstance(on, str) else on:
-                self._switch(name)
+            for one in asked:
+                self._switch(one.name if isinstance(one, Rule) else one)
             self._pending = True
         self.settle()
 
     def _switch(self, name: str) -> None:
-        from flowlab.errors import unknown_name
-
-        usable = [n for n, box in self.controls.items() if not box.disabled]
-        if name not in usable:
-            raise unknown_name("exclusions: the rule", name, usable)
+        if name not in self._offered:
+            raise unknown_name("exclusions: the rule", name, list(self._offered))
         self.controls[name].value = True
 
+    def _on(self) -> list[str | Rule]:
+        return [rule for name, rule in self._offered.items() if self.controls[name].value]
+
     def steps(self) -> Sequence[Step | Call]:
-        on = [name for name, box in self.controls.items() if box.value]
-        return [Call("exclude", [Name("flows")], {"rules": on})]
+        written = [one if isinstance(one, str) else _written(one) for one in self._on()]
+        return [Call("exclude", [Name("flows")], {"rules": written})]
 
     def show(self, result: Any) -> str:
-        on = [name for name, box in self.controls.items() if box.value]
-        steps = waterfall(self._flows, on)
+        steps = waterfall(self._flows, self._on())
         last, first = (int(steps["flow_records_remaining"].iloc[at]) for at in (-1, 0))
         counted = (
             f"<p role='status'><b>{last:,}</b> of {first:,} records kept, "
@@ -113,15 +125,45 @@ def _of(kept: Any) -> list[str]:
 
 
 def _odd(steps: pd.DataFrame) -> str:
-    notes = [str(note) for note in steps["note"] if note]
+    said = zip(steps["step"], steps["note"], strict=True)
+    notes = [f"{step}: {note}." for step, note in said if note]
     return html.escape(plain_text(" ".join(notes)))
 
 
-def _not_possible(name: str, takes: str) -> str:
-    if takes.endswith("!"):
-        return (
-            f'needs to be told something: fl.rule("{name}", {takes.split(",")[0].rstrip("!")}=...)'
-        )
-    known = all_rules()
-    lacking = known.loc[known["rule"] == name, "needs"].tolist()
-    return f"these records lack {', '.join(map(str, lacking))}"
+def _own(asked: Sequence[Any]) -> dict[str, Rule]:
+    own: dict[str, Rule] = {}
+    for one in asked:
+        if isinstance(one, str):
+            continue
+        (rule,) = chosen([one], "exclusions")
+        if own.setdefault(rule.name, rule) != rule:
+            raise FlowlabError(
+                f"exclusions: two rules are called {rule.name}.",
+                fix="give one of them another name, so that their check boxes can be told apart.",
+            )
+    return own
+
+
+def _lines(have: set[str], own: dict[str, Rule]) -> list[tuple[str, str, str | Rule | None]]:
+    """Give name, reason, and the rule behind each check box; None where it cannot be ticked."""
+    possible, known = set(possible_rules(have)), all_rules()
+    mine = [(name, rule) for name, rule in own.items() if name not in KNOWN]
+    lines: list[tuple[str, str, str | Rule | None]] = []
+    lines += [(name, rule.why or rule.matches, rule) for name, rule in mine]
+    for name, why, needs, takes in known[["rule", "why", "needs", "takes"]].itertuples(index=False):
+        if name in own:
+            lines.append((name, own[name].why or own[name].matches, own[name]))
+        elif name in possible:
+            lines.append((name, why, name))
+        elif takes.endswith("!"):
+            told = f'rules=[fl.rule("{name}", {takes.split(",")[0].rstrip("!")}=[...])]'
+            lines.append((name, f"needs to be told something: {told}", None))
+        else:
+            lines.append((name, f"these records lack {needs}", None))
+    return lines
+
+
+def _written(rule: Rule) -> str | Call:
+    """Write a rule as its name, or as the call that makes one like it."""
+    made = as_arguments(rule)
+    return made if isinstance(made, str) else Call("rule", [made.pop("name")], made)

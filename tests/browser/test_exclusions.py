@@ -55,7 +55,7 @@ def test_the_notebook_runs_and_the_pictures_follow_the_check_boxes(open_notebook
 
     # What needs to be told something cannot be switched on, and says how.
     assert box("reserved").is_disabled()
-    assert view.get_by_text('fl.rule("reserved", subnets=...)').count() == 1
+    assert view.get_by_text('rules=[fl.rule("reserved", subnets=[...])]').count() == 1
 
     # The call under the widget is the one that was set when its cell ran.
     call = re.compile(re.escape('fl.exclude(flows, rules=["dns"])'))

@@ -21,7 +21,7 @@ HOSTILE = [
 ]  # fmt: skip
 plain = st.recursive(
     st.text() | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner) | st.lists(inner).map(tuple),
+    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )  # fmt: skip
 

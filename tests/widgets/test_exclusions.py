@@ -7,7 +7,7 @@ import pytest
 
 import flowlab as fl
 from flowlab import widgets
-from flowlab.errors import UnknownNameError
+from flowlab.errors import FlowlabError, UnknownNameError
 
 
 def test_it_begins_with_nothing_set_aside(flows):
@@ -44,8 +44,54 @@ def test_a_rule_that_cannot_be_applied_cannot_be_switched_on(flows):
         widgets.exclusions(flows, rules=["dsn"])
 
 
+def test_rules_of_ones_own_stand_first_and_are_written_out(flows):
+    web = fl.rule("web", dstport=[80, 443], why='it\'s "known"')
+    odd = fl.rule("<b>tcp</b>", protocol="tcp") & ~web
+    told = fl.rule("reserved", subnets=["10.0.1.0/24"])
+    panel = widgets.exclusions(flows, rules=[told, "ntp", web, odd])
+    assert list(panel.controls)[:3] == ["web", odd.name, "dns"]
+    assert not panel.controls["reserved"].disabled
+    assert panel.error == "" and "<b>tcp" not in panel.static()
+    there = {"fl": fl, "flows": flows}
+    for kept in ([web, odd, "ntp", told], ["ntp", told], ["ntp"]):
+        pd.testing.assert_frame_equal(panel.result, fl.exclude(flows, kept))
+        pd.testing.assert_frame_equal(panel.result, eval(panel.call, there))
+        for name in list(panel.controls)[:2] if len(kept) == 4 else ["reserved"]:
+            panel.controls[name].value = False
+
+
+def test_what_a_call_writes_of_a_rule_is_that_rule(flows, tmp_path):
+    rules = [
+        fl.rule("dns", servers=["10.0.2.53"]),
+        fl.rule("health-checks", load_balancers="10.0.1.0/24"),
+        ~fl.rule("deep", any=[{"port": "1-1023"}, {"all": [{"port": 53}, {"port": 123}]}]),
+        fl.rule("nulls", instance_id=None) | fl.rule("spans", bytes=(40, 60), action=["REJECT"]),
+    ]
+    for rule in [*rules, *fl.load_rules(fl.save_rules(rules, tmp_path / "rules.yaml"))]:
+        panel = widgets.exclusions(flows, rules=rule)
+        again = eval(panel.call, {"fl": fl, "flows": flows})
+        pd.testing.assert_frame_equal(again, fl.exclude(flows, rule))
+        assert len(again) < len(flows)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([fl.rule("a", dstport=1), fl.rule("a", dstport=2)], "two rules are called a"),
+        ([fl.rule("a", tcp_flags=2)], "the rule a.*tcp_flags"),
+        ([3], "is no rule"),
+        (None, "is no rule"),
+    ],
+)
+def test_rules_that_cannot_be_boxes_are_refused(flows, given, says):
+    with pytest.raises(FlowlabError, match=says):
+        widgets.exclusions(flows.drop(columns="tcp_flags"), rules=given)
+
+
 def test_rules_that_leave_nothing_say_so(flows):
     only_dns = fl.only(flows, "dns")
     panel = widgets.exclusions(only_dns, rules=["dns"])
     assert panel.error == "" and len(panel.result) == 0
     assert "<b>0</b> of" in panel.static()
+    panel.controls["dns-private"].value = True
+    assert "dns-private: earlier rules took all it matches." in panel.static()
