@@ -17,6 +17,8 @@ from flowlab.rulebook import MAKERS, NAMED, SHAPES
 
 KNOWN = [*NAMED, *SHAPES]
 
+_ALONE = "ip_ranges"  # a parameter that needs no other
+
 _DETECT = {
     "reserved": "; fl.infer_subnets(flows) lists what the records suggest",
     "flow-log-delivery": ", the addresses of the hosts that fetch the flow logs",
@@ -39,7 +41,8 @@ def rule(name: str, *, why: str = "", **matches: Any) -> Rule:
         ``port``, ``addr``, ``packet_addr`` and ``aws_service`` match on either side. ``any`` and
         ``all`` take a list of conditions as dicts, as in a file of rules: `load_rules`.
         For flowlab's own rules: ``dns`` takes servers, ``health-checks`` load_balancers (and
-        most_bytes), ``reserved`` subnets (CIDRs), ``flow-log-delivery`` readers.
+        most_bytes) and ip_ranges (a path to AWS's ip-ranges.json, for those of Route 53),
+        ``reserved`` subnets (CIDRs), ``flow-log-delivery`` readers.
 
     Returns
     -------
@@ -82,12 +85,14 @@ def _named(name: str, why: str, given: dict[str, Any]) -> Rule:
             fix="give a rule of your own another name.",
         )
     if make is not None and given:
-        if parameters[0] not in given:
+        first = parameters[0]
+        if first in given:
+            given[first] = _several(name, first, given[first])
+        elif rest := [key for key in given if key != _ALONE]:
             raise FlowlabError(
-                f"the rule {name} takes {', '.join(given)} only together with {parameters[0]}.",
-                fix=f'fl.rule("{name}", {parameters[0]}=[...], ...)',
+                f"the rule {name} takes {', '.join(rest)} only together with {first}.",
+                fix=f'fl.rule("{name}", {first}=[...], ...)',
             )
-        given[parameters[0]] = _several(name, parameters[0], given[parameters[0]])
         made = make(**given)
     elif name in NAMED:
         made = NAMED[name]

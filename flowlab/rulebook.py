@@ -6,6 +6,7 @@ Sources: the pages named with each rule, as of 2026.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Network
 from numbers import Integral
 from typing import Any
@@ -37,6 +38,7 @@ PUBLIC_RESOLVERS = [
 ]  # fmt: skip
 # A health check is small; a TLS certificate alone is larger than this. Our choice, not AWS's.
 HEALTH_CHECK_BYTES = 2_000
+_CHECKS = "health-checks"
 
 _LIMITS_PAGE = "AWS VPC user guide, 'Flow log limitations'"
 _RECORDS_PAGE = "AWS VPC user guide, 'Flow log records'"
@@ -164,11 +166,12 @@ _ALL = (
         limits="The last address of each subnet is in the rule reserved.",
     ),
     _rule(
-        "health-checks",
+        _CHECKS,
         {"aws_service": "ROUTE53_HEALTHCHECKS"},
         why="Route 53 asks every few seconds from many places whether a host is well.",
         source=f"{_RECORDS_PAGE}, pkt-src-aws-service; AWS ip-ranges.json",
-        limits="Route 53 only. Load balancers check from the addresses they also forward requests "
+        limits="Route 53 only; with ip_ranges=, AWS's ip-ranges.json, also where the records lack "
+        "AWS's fields. Load balancers check from the addresses they also forward requests "
         f"from: with load_balancers=, records of at most {HEALTH_CHECK_BYTES:,} bytes with them "
         "(our choice, not AWS's), small requests among them.",
     ),
@@ -217,19 +220,52 @@ def _dns(*, servers: Any) -> Rule:
     )
 
 
-def _health_checks(*, load_balancers: Any, most_bytes: Any = HEALTH_CHECK_BYTES) -> Rule:
+def _health_checks(
+    *, load_balancers: Any = None, most_bytes: Any = HEALTH_CHECK_BYTES, ip_ranges: Any = None
+) -> Rule:
+    checkers = []
+    if load_balancers is not None:
+        checkers.append(_load_balancer_checks(load_balancers, most_bytes))
+    if ip_ranges is not None:
+        checkers.append(_route53_checks(ip_ranges))
+    if not checkers:
+        raise FlowlabError("the rule health-checks: ip_ranges is None.", fix="leave it out.")
+    return checkers[0] if len(checkers) == 1 else replace(checkers[0] | checkers[1], name=_CHECKS)
+
+
+def _load_balancer_checks(load_balancers: Any, most_bytes: Any) -> Rule:
     if not isinstance(most_bytes, Integral) or most_bytes < 0:
         raise FlowlabError(
             f"the rule health-checks: most_bytes={most_bytes!r} is no number of bytes.",
             fix=f"write a whole number, as in most_bytes={HEALTH_CHECK_BYTES:_}.",
         )
     return _rule(
-        "health-checks",
+        _CHECKS,
         {"addr": load_balancers, "bytes": (0, most_bytes)},
         why="A load balancer asks every few seconds whether its targets are well.",
         source="AWS Elastic Load Balancing user guides, 'Health checks'",
         limits=f"Tells by size, at most {most_bytes:,} bytes in a record: small requests that the "
         "load balancer forwards go too, checks with a TLS certificate stay.",
+    )
+
+
+def _route53_checks(ip_ranges: Any) -> Rule:
+    from flowlab.enriching.ip_ranges import read_ip_ranges
+
+    ranges = read_ip_ranges(ip_ranges)
+    networks = ranges.networks_of("ROUTE53_HEALTHCHECKS")
+    if not networks:
+        raise FlowlabError(
+            f"the rule health-checks: the {ranges.basis} have no ROUTE53_HEALTHCHECKS.",
+            "the file was cut.",
+            "pass the whole file that AWS publishes.",
+        )
+    return _rule(
+        _CHECKS,
+        {"addr": networks},
+        why=NAMED[_CHECKS].why,
+        source=f"AWS {ranges.basis}, ROUTE53_HEALTHCHECKS",
+        limits="Ranges of that day: AWS adds and moves some.",
     )
 
 
@@ -275,7 +311,7 @@ def _flow_log_delivery(*, readers: Any) -> Rule:
 Maker = Callable[..., Rule]
 MAKERS: dict[str, tuple[Maker, tuple[str, ...]]] = {
     "dns": (_dns, ("servers",)),
-    "health-checks": (_health_checks, ("load_balancers", "most_bytes")),
+    _CHECKS: (_health_checks, ("load_balancers", "most_bytes", "ip_ranges")),
     "reserved": (_reserved, ("subnets",)),
     "flow-log-delivery": (_flow_log_delivery, ("readers",)),
 }

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "matches": {"addresses"},
     "conditions": {"addresses", "clauses", "matches", "wording"},
     "exclusion_rules": {"conditions", "tables", "wording"},
-    "rulebook": {"addresses", "conditions", "exclusion_rules"},
+    "rulebook": {"addresses", "conditions", "enriching", "exclusion_rules"},  # ip-ranges.json
     "contradictions": {"conditions", "matches"},
     "choosing": {"conditions", "exclusion_rules", "matches", "rulebook"},
     "rule_files": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 
 import numpy as np
 import pandas as pd
@@ -114,6 +115,34 @@ def test_health_checks_of_a_load_balancer_are_small():
     records["bytes"] = pd.array([400, 90_000, 2000], dtype="int64[pyarrow]")
     assert taken(records, rule("health-checks", load_balancers=[lb])) == [0, 2]
     assert taken(records, rule("health-checks", load_balancers=[lb], most_bytes=500)) == [0]
+
+
+RANGES = {
+    "createDate": "2026-11-01-00-33-12",
+    "prefixes": [
+        {"ip_prefix": "203.0.113.0/26", "service": "AMAZON"},
+        {"ip_prefix": "203.0.113.0/26", "service": "ROUTE53_HEALTHCHECKS"},
+        {"ip_prefix": "203.0.113.64/26", "service": "AMAZON"},
+    ],
+    "ipv6_prefixes": [{"ipv6_prefix": "2001:db8:7::/56", "service": "ROUTE53_HEALTHCHECKS"}],
+}
+
+
+def test_health_checks_of_route_53_are_told_by_its_ranges(tmp_path):
+    web = "10.0.1.5"
+    records = flows(
+        ("203.0.113.63", 1, web, 80, 6), (web, 80, "203.0.113.63", 1, 6),
+        ("203.0.113.64", 1, web, 80, 6), ("2001:db8:7:ff::9", 1, "2001:db8::5", 80, 6),
+        ("2001:db8:7:100::9", 1, "2001:db8::5", 80, 6), ("10.0.1.200", 1, web, 80, 6),
+    )  # fmt: skip
+    by_range = rule("health-checks", ip_ranges=RANGES)
+    assert taken(records, by_range) == [0, 1, 3]
+    assert "2026-11-01" in by_range.source and by_range.name == "health-checks"
+    path = tmp_path / "ip-ranges.json"
+    path.write_text(json.dumps(RANGES), "utf-8")
+    both = rule("health-checks", ip_ranges=path, load_balancers="10.0.1.200", why="asked for")
+    assert taken(records, both) == [0, 1, 3, 5]
+    assert (both.name, both.why) == ("health-checks", "asked for")
 
 
 def test_reserved_addresses_are_those_aws_keeps():
@@ -292,6 +321,14 @@ def test_conditions_that_cannot_be_met_are_refused(conditions, says):
             "no number of bytes",
         ),
         ("health-checks", {"load_balancers": "10.0.1.9", "most_bytes": -1}, "no number of bytes"),
+        ("health-checks", {"ip_ranges": None}, "ip_ranges is None"),
+        ("health-checks", {"ip_ranges": "none.json"}, "cannot be read"),
+        (
+            "health-checks",
+            {"ip_ranges": RANGES | {"prefixes": [], "ipv6_prefixes": []}},
+            "2026-11-01 have no ROUTE53_HEALTHCHECKS",
+        ),
+        ("health-checks", {"ip_ranges": RANGES, "most_bytes": 9}, "takes most_bytes only together"),
     ],
 )
 def test_what_a_rule_is_told_must_be_something(name, given, says):

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,18 @@ class IpRanges:
     def basis(self) -> str:
         """What a claim rests on."""
         return f"ip-ranges {self.date}"
+
+    def networks_of(self, service: str) -> list[str]:
+        """Give the CIDRs that bear a service's name; none if the file does not know it."""
+        known = [
+            (IPv4Network if version == 4 else IPv6Network)(
+                (first << ((32 if version == 4 else 128) - length), length)
+            )
+            for (version, length), prefixes in sorted(self.prefixes.items())
+            for first, place in sorted(prefixes.items())
+            if self.services[place] == service
+        ]
+        return list(map(str, known))
 
     def service_of(self, addresses: Addresses) -> Ints:
         """Give places in `services`, of the most specific prefix; NULL where there is none."""
