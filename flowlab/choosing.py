@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from keyword import iskeyword
 from typing import Any
@@ -13,7 +14,8 @@ from flowlab.conditions import from_plain, missing, to_plain
 from flowlab.errors import FlowlabError, unknown_name
 from flowlab.exclusion_rules import Rule
 from flowlab.matches import is_null, listed
-from flowlab.rulebook import MAKERS, NAMED, SHAPES
+from flowlab.rulebook import INSTEAD, MAKERS, NAMED, SHAPES
+from flowlab.tables import Table, require
 
 KNOWN = [*NAMED, *SHAPES]
 
@@ -36,12 +38,13 @@ def rule(name: str, *, why: str = "", **matches: Any) -> Rule:
         Why these records are set aside, for whoever reads the result.
     **matches
         Columns and what they may hold; all of them must fit. A value or a list of values; None is
-        null. Ports and other numbers: also a range, ``"1024-65535"`` or ``(1024, 65535)``, ends
-        included. Addresses: also CIDRs, IPv4 and IPv6. Protocols: also tcp, udp, icmp, icmpv6.
+        null. Ports and AWS's other numbers: also a range, ``"1024-65535"`` or ``(1024, 65535)``,
+        ends included; a column of your own takes the second. Addresses: also CIDRs, IPv4 and IPv6.
+        Protocols: also tcp, udp, icmp, icmpv6.
         ``port``, ``addr``, ``packet_addr`` and ``aws_service`` match on either side. ``any`` and
         ``all`` take a list of conditions as dicts, as in a file of rules: `load_rules`.
         For flowlab's own rules: ``dns`` takes servers, ``health-checks`` load_balancers (and
-        most_bytes) and ip_ranges (a path to AWS's ip-ranges.json, for those of Route 53),
+        most_bytes) and ip_ranges (AWS's ip-ranges.json, a path or a dict; for those of Route 53),
         ``reserved`` subnets (CIDRs), ``flow-log-delivery`` readers.
 
     Returns
@@ -64,6 +67,11 @@ def rule(name: str, *, why: str = "", **matches: Any) -> Rule:
     """
     if not isinstance(name, str) or not name.strip():
         raise FlowlabError(f"{name!r} is no name for a rule.", fix='fl.rule("backup", dstport=873)')
+    if not isinstance(why, str):
+        raise FlowlabError(
+            f"why={why!r} is no text.",
+            fix='write the reason; of a column called why: all=[{"why": ...}].',
+        )
     if name in KNOWN:
         return _named(name, why, matches)
     if not matches:
@@ -86,6 +94,8 @@ def _named(name: str, why: str, given: dict[str, Any]) -> Rule:
         )
     if make is not None and given:
         first = parameters[0]
+        if given.get(_ALONE) is not None and given.get(first, 0) is None:
+            del given[first]
         if first in given:
             given[first] = _several(name, first, given[first])
         elif rest := [key for key in given if key != _ALONE]:
@@ -149,9 +159,29 @@ def as_arguments(one: Rule) -> str | dict[str, Any]:
     # `rule` does not give a name of flowlab's to other conditions.
     named = {"name": f"{one.name} as given" if one.name in KNOWN else one.name}
     matches = to_plain(one.condition)
-    if any(not key.isidentifier() or iskeyword(key) or key in ("name", "why") for key in matches):
+    if not all(map(_can_be_keyword, matches)):
         matches = {"all": [matches]}
     return named | ({"why": one.why} if one.why else {}) | matches
+
+
+def _can_be_keyword(name: str) -> bool:
+    # Python reads a name in its source as NFKC has it: the micro sign as the letter mu.
+    same = unicodedata.normalize("NFKC", name) == name
+    taken = iskeyword(name) or name in ("name", "why", "__debug__")
+    return same and name.isidentifier() and not taken
+
+
+def need(table: Table, rules: Sequence[Rule]) -> None:
+    """Check that the records have the columns of all rules.
+
+    Raises
+    ------
+    MissingFieldError, UnknownNameError
+        They do not; the message names rule, columns and AWS fields.
+    """
+    for one in rules:
+        instead = INSTEAD.get(one.name, "") if one == NAMED.get(one.name) else ""
+        require(table, missing(one.condition, table.columns), f"the rule {one.name}", instead)
 
 
 def rules() -> pd.DataFrame:

@@ -16,8 +16,12 @@ from sqlglot import exp
 from flowlab import clauses as build
 from flowlab import schema
 from flowlab.addresses import ip_in
-from flowlab.matches import PROTOCOLS, Match, Span, Value, match
+from flowlab.errors import FlowlabError
+from flowlab.matches import PROTOCOLS, Match, Span, Value, is_own, match
 from flowlab.wording import value_text
+
+DEEPEST = 100  # conditions inside one another: engines take minutes over more, or give up
+_EXACT = 2**53  # whole numbers beyond are not exact as DOUBLE
 
 
 @dataclass(frozen=True)
@@ -110,15 +114,25 @@ def _holds(name: str, values: Sequence[Value], dialect: str) -> exp.Expr:
         tests.append(ip_in(networks, build.column(name), dialect))
         if len(networks) == len(values):
             return tests[0]  # never null by itself
-    for type_, sql_type in ((bool, "BOOLEAN"), (int, "BIGINT"), (str, "VARCHAR")):
-        same = [exp.convert(v) for v in values if type(v) is type_]
+    if truths := [exp.convert(str(v).lower()) for v in values if isinstance(v, bool)]:
+        # Cast to BOOLEAN, 3 and "yes" would be true.
+        tests.append(exp.Lower(this=_typed(name, "VARCHAR")).isin(*truths))
+    for sql_type in ("DOUBLE", "BIGINT"):
+        same = [exp.convert(v) for v in values if type(v) is int and _number_type(v) == sql_type]
         if same:
             tests.append(_typed(name, sql_type).isin(*same))
+    if texts := [exp.convert(v) for v in values if isinstance(v, str)]:
+        tests.append(_typed(name, "VARCHAR").isin(*texts))
     spans = [v for v in values if isinstance(v, Span)]
-    tests += [_typed(name, "BIGINT").between(span.low, span.high) for span in spans]
+    tests += [_typed(name, _number_type(s.low, s.high)).between(s.low, s.high) for s in spans]
     if None in values:
         tests.append(build.column(name).is_(exp.null()))
     return exp.func("COALESCE", exp.or_(*tests, copy=False), exp.false())
+
+
+def _number_type(*numbers: int) -> str:
+    # Cast to BIGINT, 1.4 would be 1.
+    return "DOUBLE" if all(abs(number) <= _EXACT for number in numbers) else "BIGINT"
 
 
 def _typed(name: str, sql_type: str) -> exp.Expr:
@@ -189,25 +203,48 @@ def to_plain(condition: Condition) -> dict[str, Any]:
     return {"any" if isinstance(condition, Either) else "first_possible": parts}
 
 
-def _plain_value(name: str, value: Value) -> str | int | bool | None:
+def _plain_value(name: str, value: Value) -> str | int | bool | dict[str, int] | None:
+    if isinstance(value, Span) and is_own(name):  # as "1-5" it would be a text
+        return {"from": value.low, "to": value.high}
     if isinstance(value, (Span, IPv4Network, IPv6Network)):
         return _value_words(name, value)
     words = {number: word for word, number in PROTOCOLS.items()} if name == "protocol" else {}
     return words.get(value, value) if isinstance(value, int) else value
 
 
-def from_plain(data: Mapping[str, Any]) -> Condition:
-    """Read what `to_plain` wrote, from values as `match` takes them."""
-    parts = [_from_entry(name, value) for name, value in data.items()]
+def from_plain(data: Any, level: int = 1) -> Condition:
+    """Read what `to_plain` wrote, from values as `match` takes them.
+
+    Raises
+    ------
+    FlowlabError
+        It is no condition, or one that could never be met.
+    """
+    if not isinstance(data, Mapping) or not data:
+        raise FlowlabError(
+            f"{str(data)[:60]} is no condition.",
+            fix='write columns and values, as in {"dstport": 873}; rules are joined by |, & and ~.',
+        )
+    if level > 2 * DEEPEST:  # before Python gives up
+        raise FlowlabError(
+            f"more than {DEEPEST} conditions stand inside one another.",
+            fix="write fewer of any, all and not inside one another.",
+        )
+    parts = [_from_entry(name, value, level + 1) for name, value in data.items()]
     return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
 
-def _from_entry(name: str, value: Any) -> Condition:
+def _from_entry(name: str, value: Any, level: int) -> Condition:
     kinds: dict[str, Any] = {"any": Either, "all": Every, "first_possible": FirstPossible}
     if name == "not":
-        return Not(from_plain(value))
-    if name in kinds:
-        parts = tuple(from_plain(part) for part in value)
-        condition: Condition = parts[0] if len(parts) == 1 else kinds[name](parts)
-        return condition
-    return match(name, value)
+        return Not(from_plain(value, level))
+    if name not in kinds:
+        return match(name, value)
+    if not isinstance(value, (list, tuple)) or not value:
+        raise FlowlabError(
+            f"{name} takes a list of conditions, and this is none: {str(value)[:60]}.",
+            fix=f'write it like {name}=[{{"dstport": 873}}, {{"srcport": 873}}].',
+        )
+    parts = tuple(from_plain(part, level) for part in value)
+    condition: Condition = parts[0] if len(parts) == 1 else kinds[name](parts)
+    return condition

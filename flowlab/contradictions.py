@@ -16,7 +16,8 @@ def contradiction(condition: Condition) -> str:
     """Say why no record can meet a condition; "" if one may, or if it is hard to tell.
 
     Found are: two tests of one column that have no value in common, and a condition together with
-    its opposite. A null is a value like any other here: no test but that for None takes it.
+    its opposite, or that of a wider one. A null is a value like any other here: no test but that
+    for None takes it.
     """
     if isinstance(condition, (Either, FirstPossible)):
         reasons = [contradiction(part) for part in condition.parts]
@@ -28,7 +29,7 @@ def contradiction(condition: Condition) -> str:
         if reason := contradiction(part):
             return reason
     for one, other in combinations(parts, 2):
-        if one == Not(other) or other == Not(one) or _apart(one, other):
+        if _opposite(one, other) or _opposite(other, one) or _apart(one, other):
             return f"no record is both: {in_words(one)}; and {in_words(other)}"
     return ""
 
@@ -39,6 +40,29 @@ def _all_of(condition: Condition) -> Iterator[Condition]:
             yield from _all_of(part)
     else:
         yield condition
+
+
+def _opposite(one: Condition, other: Condition) -> bool:
+    """Whether one is "not" something that the other always is."""
+    if not isinstance(one, Not):
+        return False
+    wider = one.part
+    if not (isinstance(wider, Match) and isinstance(other, Match)):
+        return wider == other
+    within = all(any(_covers(b, a) for b in wider.values) for a in other.values)
+    return wider.columns == other.columns and within
+
+
+def _covers(whole: Value, part: Value) -> bool:
+    """Whether every cell that the part stands for is one that the whole stands for."""
+    if isinstance(whole, IPv4Network) and isinstance(part, IPv4Network):
+        return part.subnet_of(whole)
+    if isinstance(whole, IPv6Network) and isinstance(part, IPv6Network):
+        return part.subnet_of(whole)
+    inner, outer = _span_of(part), _span_of(whole)
+    if inner and outer:
+        return outer.low <= inner.low and inner.high <= outer.high
+    return type(whole) is type(part) and whole == part
 
 
 def _apart(one: Condition, other: Condition) -> bool:

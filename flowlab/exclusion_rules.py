@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sqlglot import exp
 
-from flowlab.conditions import Condition, Either, Every, Not, depth, in_words, missing, to_sql
+from flowlab.conditions import DEEPEST, Condition, Either, Every, Not, depth, in_words, to_sql
 from flowlab.errors import FlowlabError
-from flowlab.tables import Table, require
+from flowlab.tables import Table
 from flowlab.wording import cut_short
-
-DEEPEST = 100  # conditions inside one another: engines take minutes over more, or give up
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,17 @@ class Rule:
         return in_words(self.condition)
 
     def __and__(self, other: Rule) -> Rule:
+        _check(self, other)
         return _joined("and", self, other, Every(_parts(Every, self, other)))
 
     def __or__(self, other: Rule) -> Rule:
+        _check(self, other)
         return _joined("or", self, other, Either(_parts(Either, self, other)))
+
+    def __rand__(self, other: Any) -> NoReturn:
+        raise _no_rule(self, other)
+
+    __ror__ = __rand__
 
     def __invert__(self) -> Rule:
         return Rule(f"not {self.name}", Not(self.condition), "", self.source, self.limits)
@@ -76,6 +81,19 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"Rule {self.name}: {self.matches}"
+
+
+def _check(rule: Rule, other: Any) -> None:
+    if not isinstance(other, Rule):
+        raise _no_rule(rule, other)
+
+
+def _no_rule(rule: Rule, other: Any) -> FlowlabError:
+    named = f'fl.rule("{other}")' if isinstance(other, str) else 'fl.rule("backup", dstport=873)'
+    return FlowlabError(
+        f"the rule {rule.name} cannot be joined with {cut_short(repr(other), 60)}: it is no rule.",
+        fix=f"make one of it first: {named}.",
+    )
 
 
 def _parts(kind: type[Every | Either], *rules: Rule) -> tuple[Condition, ...]:
@@ -96,18 +114,6 @@ def _joined(word: str, one: Rule, other: Rule, condition: Condition) -> Rule:
         )
     ]
     return Rule(f"({one.name} {word} {other.name})", condition, *texts)
-
-
-def need(table: Table, rules: Sequence[Rule]) -> None:
-    """Check that the records have the columns of all rules.
-
-    Raises
-    ------
-    MissingFieldError, UnknownNameError
-        They do not; the message names rule, columns and AWS fields.
-    """
-    for rule in rules:
-        require(table, missing(rule.condition, table.columns), f"the rule {rule.name}")
 
 
 def any_of(table: Table, rules: Sequence[Rule]) -> exp.Expr:

@@ -18,11 +18,11 @@ from sqlglot import exp
 from flowlab import clauses as build
 from flowlab import schema
 from flowlab.asking import MEASURES, Question, question
-from flowlab.choosing import KNOWN, chosen
+from flowlab.choosing import KNOWN, chosen, need
 from flowlab.conditions import missing, to_sql
 from flowlab.contradictions import contradiction
 from flowlab.errors import FlowlabWarning
-from flowlab.exclusion_rules import Rule, any_of, need
+from flowlab.exclusion_rules import Rule, any_of
 from flowlab.rulebook import MAKERS, NAMED, SHAPES
 from flowlab.tables import FilteredTable, FrameTable, Table, as_table
 from flowlab.wording import plain_text
@@ -97,8 +97,10 @@ def _divided(flows: Flows, rules: Any, asked_by: str, keep_matches: bool) -> Flo
             hit = any_of(asked, taken)
             return hit if keep_matches else exp.not_(hit)
 
-        names = ", ".join(rule.name for rule in taken) or "no rule"
+        names = ", ".join(rule.name for rule in taken)
         words = f"only {names}" if keep_matches else f"without {names}"
+        if not names:
+            words = "none of them" if keep_matches else "nothing set aside"
         return cast(Flows, FilteredTable(table, condition, words))
     kept = np.full(len(flows), not keep_matches)
     kept[_rows_matched(flows, taken)] = keep_matches
@@ -127,8 +129,12 @@ def _rows_matched(flows: pd.DataFrame, rules: Sequence[Rule]) -> np.ndarray[Any,
 
 def _rows(flows: pd.DataFrame, kept: np.ndarray[Any, Any]) -> pd.DataFrame:
     # Several columns at a time: Arrow and numpy let go of the interpreter while they copy.
+    def part(name: str) -> pd.Series[Any]:
+        # Named, the type stays: of objects pandas would make what they look like.
+        return pd.Series(flows[name].array[kept], dtype=flows[name].dtype, copy=False)
+
     with ThreadPoolExecutor() as pool:
-        parts = pool.map(lambda name: flows[name].array[kept], flows.columns)
+        parts = pool.map(part, flows.columns)
         data = dict(zip(flows.columns, parts, strict=True))
     return pd.DataFrame(data, index=pd.RangeIndex(int(kept.sum())), copy=False)
 

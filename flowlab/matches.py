@@ -5,7 +5,7 @@ Ports and other numbers are single or ranges, addresses single or CIDRs, None is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
@@ -15,7 +15,7 @@ import pandas as pd
 
 from flowlab import schema
 from flowlab.addresses import Network, network
-from flowlab.errors import FlowlabError
+from flowlab.errors import FlowlabError, unknown_name
 
 # A condition on either side of the traffic.
 EITHER_SIDE: dict[str, tuple[str, ...]] = {
@@ -26,7 +26,22 @@ EITHER_SIDE: dict[str, tuple[str, ...]] = {
     "aws_service": ("pkt_src_aws_service", "pkt_dst_aws_service"),
 }
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
-_AS_AWS_WRITES: dict[str, Callable[[str], str]] = {"action": str.upper, "flow_direction": str.lower}
+_AS_AWS_WRITES: dict[str, Callable[[str], str]] = {
+    "action": str.upper,
+    "flow_direction": str.lower,
+    "log_status": str.upper,
+    "type": lambda text: {"ipv4": "IPv4", "ipv6": "IPv6", "efa": "EFA"}.get(text.lower(), text),
+    "pkt_src_aws_service": str.upper,
+    "pkt_dst_aws_service": str.upper,
+}
+# Words of a closed list: with any other one, nothing could match.
+_ALL_WORDS = {
+    "action": ("ACCEPT", "REJECT"),
+    "flow_direction": ("ingress", "egress"),
+    "log_status": ("OK", "NODATA", "SKIPDATA"),
+}
+_DERIVED_ADDRESSES = {one.column for one in schema.DERIVED if one.kind == "address"}
+_ENDS = {"from", "to"}  # of a range, as plain data
 
 
 @dataclass(frozen=True)
@@ -66,8 +81,7 @@ def match(name: str, values: Any) -> Match:
         The values do not fit the column.
     """
     columns = EITHER_SIDE.get(name, (name,))
-    field = schema.BY_COLUMN.get(columns[0])
-    kind = field.kind if field else "any"
+    kind = _kind(columns[0])
     if kind == "time":
         raise FlowlabError(
             f"a rule says what to match, not when: {name} cannot stand in it.",
@@ -79,14 +93,32 @@ def match(name: str, values: Any) -> Match:
             f"{name}=[] names no value, so nothing could match.",
             fix="name a value, or None for records in which it is null.",
         )
+    for value in given:
+        if isinstance(value, (bytes, bytearray)):
+            raise FlowlabError(
+                f"{name}: {bytes(value[:20])!r} is bytes; records hold text and numbers.",
+                fix="decode it: value.decode().",
+            )
     read = {"address": _network, "int32": _number, "int64": _number, "any": _plain}.get(kind, _text)
     return Match(columns, tuple(read(columns[0], value) for value in given))
+
+
+def _kind(column: str) -> str:
+    if field := schema.BY_COLUMN.get(column):
+        return field.kind
+    return "address" if column in _DERIVED_ADDRESSES else "any"
+
+
+def is_own(name: str) -> bool:
+    """Whether a column, or a name for either side, is neither AWS's nor an address of `enrich`."""
+    return _kind(EITHER_SIDE.get(name, (name,))[0]) == "any"
 
 
 def listed(values: Any) -> list[Any]:
     """Take one value or several; two whole numbers in a tuple are one range."""
     pair = isinstance(values, tuple) and len(values) == 2 and all(map(_is_whole, values))
-    if pair or isinstance(values, (str, range)) or not isinstance(values, Iterable):
+    one = isinstance(values, (str, bytes, bytearray, range, Mapping))
+    if pair or one or not isinstance(values, Iterable):
         return [values]
     if isinstance(values, (IPv4Network, IPv6Network)):  # iterable over its addresses
         return [values]
@@ -99,7 +131,15 @@ def _is_whole(value: Any) -> bool:
 
 def is_null(value: Any) -> bool:
     """Whether a value is None, or what pandas has in its place."""
-    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+
+
+def _without_point(value: Any) -> Any:
+    """Take a whole number out of a float: pandas makes floats of integers beside a null."""
+    is_float = isinstance(value, (float, np.floating))
+    return int(value) if is_float and float(value).is_integer() else value
 
 
 def _network(name: str, value: Any) -> Network | None:
@@ -109,6 +149,7 @@ def _network(name: str, value: Any) -> Network | None:
 def _number(name: str, value: Any) -> int | Span | None:
     if is_null(value):
         return None
+    value = _without_point(value)
     if name == "protocol" and str(value).lower() in PROTOCOLS:
         return PROTOCOLS[value.lower()]
     span = _span(name, value, schema.limit_of(name))
@@ -120,6 +161,13 @@ def _span(name: str, value: Any, limit: int | None = None) -> Span:
         return Span(value.start, value.stop - 1)
     if isinstance(value, tuple):
         low, high = map(int, value)
+    elif isinstance(value, Mapping):
+        if value.keys() != _ENDS or not all(map(_is_whole, value.values())):
+            raise FlowlabError(
+                f"{name}: {str(value)[:60]} is no range.",
+                fix=f"write whole numbers: {name}={{'from': 1, 'to': 5}}.",
+            )
+        low, high = int(value["from"]), int(value["to"])
     else:
         first, dash, last = str(value).strip().partition("-")
         try:
@@ -146,7 +194,14 @@ def _span(name: str, value: Any, limit: int | None = None) -> Span:
 def _text(name: str, value: Any) -> str | None:
     if is_null(value):
         return None
-    return _AS_AWS_WRITES.get(name, str)(str(value))
+    if name.endswith("account_id") and _is_whole(value := _without_point(value)):
+        return f"{value:012d}"  # a number has lost the zeros in front
+    if name not in _AS_AWS_WRITES:
+        return str(value)
+    text = _AS_AWS_WRITES[name](str(value).strip())
+    if text not in _ALL_WORDS.get(name, (text,)):
+        raise unknown_name(f"{name}: the word", str(value), _ALL_WORDS[name])
+    return text
 
 
 def _plain(name: str, value: Any) -> Value:
@@ -155,8 +210,8 @@ def _plain(name: str, value: Any) -> Value:
         return None
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
-    if _is_whole(value):
+    if _is_whole(value := _without_point(value)):
         return int(value)
-    if isinstance(value, (tuple, range)):
+    if isinstance(value, (tuple, range, Mapping)):
         return _span(name, value)
     return str(value)

@@ -12,6 +12,7 @@
     - name: old hosts
       match:
         any:                           # at least one of these
+        - rack: {from: 1, to: 5}       # a range, of a column of your own
         - addr: 10.0.7.0/24
         - not:
             port: 1024-65535
@@ -31,7 +32,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from flowlab import schema
 from flowlab.choosing import KNOWN, chosen
-from flowlab.conditions import Condition, Either, Every, FirstPossible, Not, to_plain
+from flowlab.conditions import DEEPEST, Condition, Either, Every, FirstPossible, Not, to_plain
 from flowlab.errors import (
     FlowlabError,
     FlowlabWarning,
@@ -39,7 +40,7 @@ from flowlab.errors import (
     SourceError,
     unknown_name,
 )
-from flowlab.exclusion_rules import DEEPEST, Rule
+from flowlab.exclusion_rules import Rule
 from flowlab.matches import EITHER_SIDE, match
 from flowlab.rulebook import NAMED
 from flowlab.wording import plain_text
@@ -199,7 +200,8 @@ def _no_yaml(file: Path, problem: Exception) -> LineFormatError:
         said += f", in what begins in line {begun.line + 1}"
     return LineFormatError(
         f"{file.name}{place}: this is no YAML: {said}.",
-        "indentation, a missing colon, or a quote that is not closed.",
+        "indentation, a missing colon, a quote that is not closed, or an address such as ::1 "
+        "without quotes.",
         "compare it with a file that fl.save_rules wrote.",
     )
 
@@ -209,10 +211,12 @@ def _wrong(node: Node | yaml.Event | None, what: str, fix: str = "") -> _Mistake
 
 
 def _rules_of(root: Node | None) -> Sequence[Node]:
-    if isinstance(root, MappingNode):
-        for key, value in _pairs(root):
+    if isinstance(root, MappingNode) and root.value:
+        pairs = _pairs(root)
+        for key, _ in pairs:
             if key.value != "rules":
                 raise _MistakeError(key, unknown_name("the key", key.value, ["rules"]))
+        for _, value in pairs:
             if isinstance(value, SequenceNode):
                 listed: list[Node] = value.value
                 return listed
@@ -252,7 +256,7 @@ def _rule(node: Node) -> Rule:
             raise _wrong(value, f"{key.value} is no text.")
         else:
             texts[key.value] = value.value
-    if "name" not in texts:
+    if not texts.get("name", "").strip():
         raise _wrong(node, "the rule has no name.", "add name: and a word for it.")
     if condition is None:
         hint = " or write its name alone" if texts["name"] in KNOWN else ""
@@ -296,6 +300,9 @@ def _match(node: Node, name: str, values: list[Any]) -> Condition:
 
 def _value(node: Node, name: str) -> Any:
     """Read a value as it stands: YAML would make a number of an account id or an address."""
+    if isinstance(node, MappingNode) and {key.value for key, _ in _pairs(node)} == {"from", "to"}:
+        ends = {key.value: end for key, end in _pairs(node) if end.tag.endswith(":int")}
+        return {name: yaml.safe_load(end.value) for name, end in ends.items()}
     if not isinstance(node, ScalarNode):
         raise _wrong(node, f"{name}: this is neither a value nor a list of values.")
     if node.tag == "tag:yaml.org,2002:null":

@@ -39,6 +39,7 @@ PUBLIC_RESOLVERS = [
 # A health check is small; a TLS certificate alone is larger than this. Our choice, not AWS's.
 HEALTH_CHECK_BYTES = 2_000
 _CHECKS = "health-checks"
+_BY_ROUTE53 = {"aws_service": "ROUTE53_HEALTHCHECKS"}
 
 _LIMITS_PAGE = "AWS VPC user guide, 'Flow log limitations'"
 _RECORDS_PAGE = "AWS VPC user guide, 'Flow log records'"
@@ -167,7 +168,7 @@ _ALL = (
     ),
     _rule(
         _CHECKS,
-        {"aws_service": "ROUTE53_HEALTHCHECKS"},
+        _BY_ROUTE53,
         why="Route 53 asks every few seconds from many places whether a host is well.",
         source=f"{_RECORDS_PAGE}, pkt-src-aws-service; AWS ip-ranges.json",
         limits="Route 53 only; with ip_ranges=, AWS's ip-ranges.json, also where the records lack "
@@ -234,7 +235,8 @@ def _health_checks(
 
 
 def _load_balancer_checks(load_balancers: Any, most_bytes: Any) -> Rule:
-    if not isinstance(most_bytes, Integral) or most_bytes < 0:
+    whole = isinstance(most_bytes, Integral) and not isinstance(most_bytes, bool)
+    if not whole or most_bytes < 0:
         raise FlowlabError(
             f"the rule health-checks: most_bytes={most_bytes!r} is no number of bytes.",
             fix=f"write a whole number, as in most_bytes={HEALTH_CHECK_BYTES:_}.",
@@ -253,7 +255,7 @@ def _route53_checks(ip_ranges: Any) -> Rule:
     from flowlab.enriching.ip_ranges import read_ip_ranges
 
     ranges = read_ip_ranges(ip_ranges)
-    networks = ranges.networks_of("ROUTE53_HEALTHCHECKS")
+    networks = sorted({*ranges.networks.get("ROUTE53_HEALTHCHECKS", ())})
     if not networks:
         raise FlowlabError(
             f"the rule health-checks: the {ranges.basis} have no ROUTE53_HEALTHCHECKS.",
@@ -262,7 +264,12 @@ def _route53_checks(ip_ranges: Any) -> Rule:
         )
     return _rule(
         _CHECKS,
-        {"addr": networks},
+        {
+            "first_possible": [
+                {"any": [_BY_ROUTE53, {"packet_addr": networks}, {"addr": networks}]},
+                {"addr": networks},
+            ]
+        },
         why=NAMED[_CHECKS].why,
         source=f"AWS {ranges.basis}, ROUTE53_HEALTHCHECKS",
         limits="Ranges of that day: AWS adds and moves some.",
@@ -314,6 +321,11 @@ MAKERS: dict[str, tuple[Maker, tuple[str, ...]]] = {
     _CHECKS: (_health_checks, ("load_balancers", "most_bytes", "ip_ranges")),
     "reserved": (_reserved, ("subnets",)),
     "flow-log-delivery": (_flow_log_delivery, ("readers",)),
+}
+# What can be done where the records lack a rule's columns; before the remedy.
+INSTEAD = {
+    _CHECKS: 'fl.rule("health-checks", ip_ranges="ip-ranges.json") tells those of Route 53 by '
+    "address, and load_balancers=[...] those of your own; or ",
 }
 # For the table of rules alone: rules that there are not without their parameter.
 SHAPES: dict[str, tuple[Rule, str]] = {

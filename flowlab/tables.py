@@ -65,7 +65,7 @@ class FrameTable:
         used = [c for c in self.columns if c in asked] or self.columns[:1]
         arrow = pa.Table.from_pandas(_with_epochs(self._flows[used]), preserve_index=False)
         with connection() as duck:
-            duck.register(RELATION, arrow)
+            duck.register(RELATION, _of_aws_types(arrow))
             return answer(duck, query)
 
 
@@ -241,13 +241,46 @@ def _with_epochs(flows: pd.DataFrame) -> pd.DataFrame:
     return flows.assign(**epochs) if epochs else flows
 
 
+def _of_aws_types(arrow: pa.Table) -> pa.Table:
+    """Make numbers of numbers held as text, and text of a column that is empty.
+
+    People's own frames have them: ``read_csv`` takes a column without values for one of floats.
+    """
+    import pyarrow as pa
+
+    for at, column in enumerate(arrow.schema):
+        known = schema.BY_COLUMN.get(column.name)
+        if known is None:
+            continue
+        held = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        is_text = pa.types.is_string(held) or pa.types.is_large_string(held)
+        wanted = None
+        if known.kind in ("int32", "int64") and is_text:
+            wanted = pa.int64()
+        elif known.kind in ("id", "address", "text") and pa.types.is_floating(held):
+            wanted = pa.string() if arrow[at].null_count == len(arrow) else None
+        if wanted is None:
+            continue
+        try:
+            made = arrow[at].cast(held).cast(wanted)
+        except pa.ArrowInvalid as problem:
+            raise FlowlabError(
+                f"the column {column.name} holds text that is no whole number.",
+                "the frame is not one of fl.read_flows.",
+                f'flows["{column.name}"] = pd.to_numeric(flows["{column.name}"], errors="coerce")'
+                " makes nulls of what is no number.",
+            ) from problem
+        arrow = arrow.set_column(at, column.name, made)
+    return arrow
+
+
 def as_table(flows: Any) -> Table:
     """Wrap whatever holds records so that a question can be asked of it.
 
     Raises
     ------
     FlowlabError
-        Not something that holds records, or a frame without columns.
+        Not something that holds records, a frame without columns, or one with two of one name.
     """
     import pandas as pd
 
@@ -257,6 +290,12 @@ def as_table(flows: Any) -> Table:
                 "a question cannot be asked of a frame without columns.",
                 "it is a pd.DataFrame() that nothing was put into.",
                 "pass flows.iloc[:0] for no records: the columns are there.",
+            )
+        if twice := [str(name) for name in flows.columns[flows.columns.duplicated()]]:
+            raise FlowlabError(
+                f"the frame has two columns called {', '.join(dict.fromkeys(twice))}.",
+                "frames were put beside one another.",
+                "flows = flows.loc[:, ~flows.columns.duplicated()] keeps the first of each.",
             )
         return FrameTable(flows)
     if hasattr(flows, "run") and hasattr(flows, "columns") and hasattr(flows, "dialect"):

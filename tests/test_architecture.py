@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "exclusion_rules": {"conditions", "tables", "wording"},
     "rulebook": {"addresses", "conditions", "enriching", "exclusion_rules"},  # ip-ranges.json
     "contradictions": {"conditions", "matches"},
-    "choosing": {"conditions", "exclusion_rules", "matches", "rulebook"},
+    "choosing": {"conditions", "exclusion_rules", "matches", "rulebook", "tables"},
     "rule_files": {
         "choosing",
         "conditions",
@@ -200,6 +200,7 @@ MAY_IMPORT = {
         "pages",
         "pictures",
         "plots",
+        "rulebook",
         "summaries",
         "tables",
         "wording",

@@ -243,6 +243,27 @@ def test_the_frame_keeps_its_types_and_the_input_its_rows(sample):
     pd.testing.assert_frame_equal(exclude(sample, "dns"), sample[~hit].reset_index(drop=True))
 
 
+def test_frames_from_elsewhere_have_other_types(sample):
+    few = sample.head(300)
+    rules = ["dns", rule("own", srcaddr="10.0.0.0/8", dstport="1-1023", bytes=(0, 9999))]
+    kept = len(exclude(few, rules))
+    for kind in (str, "string", "category", float, object):
+        ports = few[["srcport", "dstport", "bytes"]].astype(str if kind == "category" else kind)
+        assert len(exclude(few.assign(**ports.astype(kind)), rules)) == kept
+    objects = few.assign(srcaddr=few["srcaddr"].astype(object), start=few["start"].astype(object))
+    assert exclude(objects, rules).dtypes.equals(objects.dtypes)
+    # What read_csv makes of columns without values.
+    empty = few.assign(pkt_src_aws_service=np.nan, pkt_dst_aws_service=np.nan, pkt_srcaddr=np.nan)
+    assert len(exclude(empty, ["aws-control-plane", "health-checks"])) == 300
+    assert len(only(empty, rule("own", packet_addr="10.0.0.0/7", action="REJECT"))) == len(
+        only(few, rule("own", pkt_dstaddr="10.0.0.0/7", action="REJECT"))
+    )
+    with pytest.raises(FlowlabError, match="dstport holds text that is no whole number"):
+        exclude(few.assign(dstport="https"), rules)
+    with pytest.raises(FlowlabError, match="two columns called account_id"):
+        exclude(pd.concat([few, few[["account_id"]]], axis=1), rules)
+
+
 def test_any_index_any_order(sample):
     mixed = sample.head(2000).sample(frac=1, random_state=1)
     kept = exclude(mixed, "scan-noise")
@@ -356,6 +377,9 @@ def test_a_rule_that_no_record_can_match_says_why(sample, archive):
         (rule("a", action="REJECT") & rule("b", action="ACCEPT"), "action"),
         (~network & network, "not (either address 10.0.0.0/8); and either address 10.0.0.0/8"),
         ((port & ~port) | (~network & network), "not (dstport 53 or 60-70)"),
+        (rule("a", dstport=[53, "61-70"]) & ~port, "and not (dstport 53 or 60-70)"),
+        (rule("a", addr=["10.1.0.0/16", "10.0.0.9"]) & ~network, "not (either address 10.0.0.0/8)"),
+        (rule("a", instance_id=None) & ~rule("b", instance_id=[None, "i-1"]), "instance_id"),
     ]
     for own, reason in impossible:
         assert reason in waterfall(sample.head(9), own)["note"].iloc[1]
@@ -368,6 +392,8 @@ def test_a_rule_that_no_record_can_match_says_why(sample, archive):
         port & rule("c", dstport="70-80"), port & rule("c", srcport=80), port | ~port,
         rule("a", port=1) & rule("b", port=2), rule("a", srcaddr="::/0") & rule("b", srcaddr="::1"),
         rule("a", dstport=[None, 1]) & rule("b", dstport=[None, 2]), ~(port & ~port),
+        rule("a", dstport=[53, "60-71"]) & ~port, rule("a", addr="10.0.0.0/7") & ~network,
+        rule("a", srcaddr="10.1.0.0/16") & ~network, rule("a", addr="::/0") & ~network,
     ]  # fmt: skip
     assert [contradiction(own.condition) for own in possible] == [""] * len(possible)
     assert len(only(sample, "metadata")) == 0  # a normal answer, and no warning

@@ -78,7 +78,6 @@ RULES = {
     "null ENI": {"interface_id": None},
     "no such ENI": {"interface_id": "eni-nobody-has"},
     "an ENI that looks like SQL": {"interface_id": "eni-'; DROP TABLE flows; --"},
-    "no such verdict": {"action": "MAYBE"},
     "verdict": {"action": "reject"},
     "several": {"protocol": "tcp", "action": "ACCEPT", "addr": "10.0.0.0/8"},
 }

@@ -143,6 +143,22 @@ def test_health_checks_of_route_53_are_told_by_its_ranges(tmp_path):
     both = rule("health-checks", ip_ranges=path, load_balancers="10.0.1.200", why="asked for")
     assert taken(records, both) == [0, 1, 3, 5]
     assert (both.name, both.why) == ("health-checks", "asked for")
+    # AWS's own fields count where they are, and the address in the packet behind a NAT gateway.
+    told = records.assign(
+        pkt_srcaddr=[None] * 5 + ["203.0.113.1"], pkt_dstaddr=None,
+        pkt_src_aws_service=None, pkt_dst_aws_service=[None] * 4 + ["ROUTE53_HEALTHCHECKS", None],
+    )  # fmt: skip
+    assert taken(told, by_range) == [0, 1, 3, 4, 5]
+
+
+def test_ranges_of_route_53_are_taken_as_the_file_has_them():
+    more = RANGES | {
+        "prefixes": [*RANGES["prefixes"], {"ip_prefix": "203.0.113.0/26", "service": "ELSEWHERE"}],
+        "ipv6_prefixes": [{"ipv6_prefix": "2001:db8::5/128", "service": "ROUTE53_HEALTHCHECKS"}],
+    }
+    matches = rule("health-checks", ip_ranges=more).matches
+    assert "either packet address 2001:db8::5 or 203.0.113.0/26; or" in matches
+    assert rule("health-checks", ip_ranges=more, load_balancers=None).name == "health-checks"
 
 
 def test_reserved_addresses_are_those_aws_keeps():
@@ -266,6 +282,55 @@ def test_words_say_what_is_tested():
     assert repr(rule("icmp")) == "Rule icmp: protocol ICMP or ICMPv6"
 
 
+# Columns of one's own: cells, what is asked for, and the places that hold it.
+_OWN = [
+    ([0, 1, 3, 5, 6, None], (1, 5), [1, 2, 3]),
+    ([1, 2, 3], range(1, 3), [0, 1]),
+    ([0.4, 1.0, 1.4, 5.4], [1, (1, 5)], [1, 2]),
+    ([1.0, 2.5, 3.0], 2.5, [1]),
+    ([1, 2, 3], 2.0, [1]),
+    (["6.6", "7", "seven"], 7, [1]),
+    ([0, 1, 3], True, []),
+    ([True, False, None], True, [0]),
+    ([True, False, None], [False, None], [1, 2]),
+    (["yes", "true", "no"], "yes", [0]),
+    ([2**60, 2**60 + 1, 2**60 + 2], 2**60 + 1, [1]),
+    ([-5, -1, 0], (-5, -1), [0, 1]),
+    (["1-5", "3"], "1-5", [0]),
+]
+
+
+@pytest.mark.parametrize(("cells", "asked", "places"), _OWN)
+def test_a_column_of_ones_own_is_tested_by_its_values(tmp_path, cells, asked, places):
+    records = flows(*[("10.0.1.5", 1, "10.0.1.6", 2, 6)] * len(cells)).assign(own=cells)
+    own = rule("mine", own=asked)
+    assert taken(records, own) == places
+    assert fl.load_rules(fl.save_rules(own, tmp_path / "r.yaml")) == [own]
+    assert from_plain(to_plain(own.condition)) == own.condition
+
+
+def test_addresses_that_enrich_adds_are_addresses():
+    records = fl.enrich(flows(("10.0.1.5", 40000, "10.0.2.53", 53, 17),
+                              ("2001:db8::5", 40000, "2001:4860:4860::8888", 53, 17)))  # fmt: skip
+    assert taken(records, rule("own", initiator="10.0.0.0/16")) == [0]
+    assert taken(records, rule("own", initiator="2001:db8:0:0::5")) == [1]
+    assert taken(records, rule("own", responder=["10.0.2.0/24", "2001:4860::/32"])) == [0, 1]
+    with pytest.raises(FlowlabError, match='write "10.0.0.0/16"'):
+        rule("own", initiator="10.0.0.1/16")
+
+
+def test_values_are_read_as_aws_writes_them():
+    for given, words in [
+        ({"account_id": 12345678901}, "account_id 012345678901"),
+        ({"dstport": pd.Series([443, None])}, "dstport 443 or (none)"),
+        ({"instance_id": pd.NaT}, "instance_id (none)"),
+        ({"action": "reject "}, "action REJECT"),
+        ({"type": "ipv6"}, "type IPv6"),
+        ({"aws_service": "s3"}, "either AWS service S3"),
+    ]:
+        assert rule("own", **given).matches == words
+
+
 def test_plain_data_is_the_condition():
     for name in NAMED:
         plain = to_plain(NAMED[name].condition)
@@ -310,6 +375,42 @@ def test_conditions_that_cannot_be_met_are_refused(conditions, says):
 
 
 @pytest.mark.parametrize(
+    ("conditions", "says"),
+    [
+        ({"all": []}, "all takes a list of conditions"),
+        ({"any": {"dstport": 5}}, "any takes a list"),
+        ({"any": 5}, "any takes a list"),
+        ({"any": ["dns"]}, "dns is no condition"),
+        ({"all": [{}]}, "{} is no condition"),
+        ({"not": [{"dstport": 5}]}, "is no condition"),
+        ({"first_possible": []}, "first_possible takes a list"),
+        ({"dstport": b"443"}, "is bytes"),
+        ({"size": {"from": 1}}, "is no range"),
+        ({"size": {"from": 5, "to": 1}}, "ends before it begins"),
+        ({"action": "DENY"}, "use one of: ACCEPT, REJECT"),
+        ({"why": 5, "dstport": 3}, "why=5 is no text"),
+    ],
+)
+def test_what_is_no_condition_is_refused(conditions, says):
+    with pytest.raises(FlowlabError, match=says):
+        rule("own", **conditions)
+
+
+def test_conditions_too_deep_are_refused_before_python_gives_up():
+    nested = {"dstport": 1}
+    for _ in range(2000):
+        nested = {"not": nested}
+    with pytest.raises(FlowlabError, match="more than 100 conditions"):
+        rule("own", **nested)
+
+
+def test_only_rules_can_be_joined():
+    for join in (lambda own: own & "dns", lambda own: "dns" | own, lambda own: own | 3):
+        with pytest.raises(FlowlabError, match="make one of it first: fl.rule"):
+            join(rule("own", dstport=1))
+
+
+@pytest.mark.parametrize(
     ("name", "given", "says"),
     [
         ("reserved", {"subnets": None}, "reserved: subnets has a null in it"),
@@ -322,6 +423,8 @@ def test_conditions_that_cannot_be_met_are_refused(conditions, says):
         ),
         ("health-checks", {"load_balancers": "10.0.1.9", "most_bytes": -1}, "no number of bytes"),
         ("health-checks", {"ip_ranges": None}, "ip_ranges is None"),
+        ("health-checks", {"load_balancers": "10.0.1.9", "most_bytes": True}, "no number of bytes"),
+        ("health-checks", {"ip_ranges": json.dumps(RANGES) * 99}, "^.{0,260}cannot be read"),
         ("health-checks", {"ip_ranges": "none.json"}, "cannot be read"),
         (
             "health-checks",

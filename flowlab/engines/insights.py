@@ -14,10 +14,9 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any
 
 from flowlab import schema
-from flowlab.choosing import chosen
+from flowlab.choosing import chosen, need
 from flowlab.conditions import Condition, Either, Every, FirstPossible, Not, missing
 from flowlab.errors import FlowlabError
-from flowlab.exclusion_rules import need
 from flowlab.matches import Match, Span, Value
 from flowlab.options import seconds_of
 from flowlab.reading import epoch

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -36,28 +36,19 @@ class IpRanges:
     prefixes : mapping
         By IP version and length of the prefix: the first address's bits, and a place in
         `services`.
+    networks : mapping
+        By service: its CIDRs as the file has them, also those that have another name as well.
     """
 
     date: str
     services: tuple[str, ...]
     prefixes: Mapping[tuple[int, int], Mapping[int, int]]
+    networks: Mapping[str, Sequence[str]]
 
     @property
     def basis(self) -> str:
         """What a claim rests on."""
         return f"ip-ranges {self.date}"
-
-    def networks_of(self, service: str) -> list[str]:
-        """Give the CIDRs that bear a service's name; none if the file does not know it."""
-        known = [
-            (IPv4Network if version == 4 else IPv6Network)(
-                (first << ((32 if version == 4 else 128) - length), length)
-            )
-            for (version, length), prefixes in sorted(self.prefixes.items())
-            for first, place in sorted(prefixes.items())
-            if self.services[place] == service
-        ]
-        return list(map(str, known))
 
     def service_of(self, addresses: Addresses) -> Ints:
         """Give places in `services`, of the most specific prefix; NULL where there is none."""
@@ -98,6 +89,7 @@ def read_ip_ranges(given: str | Path | Mapping[str, Any]) -> IpRanges:
         if not date:
             raise ValueError("createDate")
         names: dict[tuple[int, int], dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        networks: dict[str, list[str]] = defaultdict(list)
         for version, key, prefix in (
             (4, "prefixes", "ip_prefix"), (6, "ipv6_prefixes", "ipv6_prefix"),
         ):  # fmt: skip
@@ -109,8 +101,9 @@ def read_ip_ranges(given: str | Path | Mapping[str, Any]) -> IpRanges:
                 length = min(network.prefixlen, width)
                 first = int(network.network_address) >> (network.max_prefixlen - length)
                 names[version, length][first].add(str(row["service"]))
+                networks[str(row["service"])].append(str(network))
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        place = "ip_ranges" if isinstance(given, Mapping) else f"ip_ranges: {str(given)!r}"
+        place = "ip_ranges" if isinstance(given, Mapping) else _said(given)
         raise FlowlabError(
             f"{place} is not AWS's ip-ranges.json.", "it is another file, or it was cut.", _FIX
         ) from problem
@@ -121,7 +114,7 @@ def read_ip_ranges(given: str | Path | Mapping[str, Any]) -> IpRanges:
         key: {first: place_of[_best(every)] for first, every in group.items()}
         for key, group in names.items()
     }
-    return IpRanges(date.group(), tuple(services), prefixes)
+    return IpRanges(date.group(), tuple(services), prefixes, networks)
 
 
 def _best(names: set[str]) -> str:
@@ -134,5 +127,9 @@ def _content(given: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         content: Mapping[str, Any] = json.loads(Path(given).expanduser().read_text("utf-8"))
     except OSError as problem:
-        raise SourceError(f"ip_ranges: {str(given)!r} cannot be read.", fix=_FIX) from problem
+        raise SourceError(f"{_said(given)} cannot be read.", fix=_FIX) from problem
     return content
+
+
+def _said(given: Any) -> str:
+    return f"ip_ranges: {str(given)[:200]!r}"  # somebody may have passed what is in the file

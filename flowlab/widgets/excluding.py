@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as w
 import pandas as pd
 
 from flowlab import plots
-from flowlab.choosing import KNOWN, as_arguments, chosen
+from flowlab.choosing import KNOWN, as_arguments, chosen, need
 from flowlab.choosing import rules as all_rules
-from flowlab.errors import FlowlabError, unknown_name
-from flowlab.exclusion_rules import Rule, need
+from flowlab.errors import FlowlabError
+from flowlab.exclusion_rules import Rule
 from flowlab.exclusions import waterfall
+from flowlab.rulebook import INSTEAD
 from flowlab.summaries import top_talkers, traffic_over_time
 from flowlab.tables import as_table
 from flowlab.waterfalls import waterfall as draw_waterfall
@@ -46,11 +47,11 @@ def exclusions(flows: Any, *, rules: str | Rule | Sequence[str | Rule] = ()) -> 
     Raises
     ------
     UnknownNameError
-        No rule has this name, or it cannot be applied here.
+        No rule has this name.
     MissingFieldError
-        A rule of your own needs a column that these records lack.
+        A rule needs a column that these records lack.
     FlowlabError
-        Two of your own have the same name.
+        A rule needs to be told something, or two of different content have the same name.
     """
     return _Exclusions(flows, rules)
 
@@ -58,13 +59,12 @@ def exclusions(flows: Any, *, rules: str | Rule | Sequence[str | Rule] = ()) -> 
 class _Exclusions(Panel):
     def __init__(self, flows: Any, on: str | Rule | Sequence[str | Rule]) -> None:
         table = as_table(flows)
-        asked = [on] if isinstance(on, (str, Rule)) or not isinstance(on, Iterable) else list(on)
-        own = _own(asked)
-        need(table, list(own.values()))
+        asked = _by_name(chosen(on, "exclusions"))
+        need(table, list(asked.values()))
         controls: dict[str, w.Widget] = {}
         lines: list[w.Widget] = []
         self._offered = dict[str, str | Rule]()
-        for name, reason, rule in _lines(set(table.columns), own):
+        for name, reason, rule in _lines(set(table.columns), asked):
             box = w.Checkbox(
                 value=False, description=plain_text(name), indent=False, disabled=rule is None,
                 layout=w.Layout(width="14em", min_width="14em"),
@@ -78,15 +78,10 @@ class _Exclusions(Panel):
         self._counted, self._pictures = w.HTML(), w.HTML()
         self.box = w.VBox([*lines, self._message, self._counted, self._pictures])
         with self.together():
-            for one in asked:
-                self._switch(one.name if isinstance(one, Rule) else one)
+            for name in asked:
+                controls[name].value = True
             self._pending = True
         self.settle()
-
-    def _switch(self, name: str) -> None:
-        if name not in self._offered:
-            raise unknown_name("exclusions: the rule", name, list(self._offered))
-        self.controls[name].value = True
 
     def _on(self) -> list[str | Rule]:
         return [rule for name, rule in self._offered.items() if self.controls[name].value]
@@ -130,36 +125,35 @@ def _odd(steps: pd.DataFrame) -> str:
     return html.escape(plain_text(" ".join(notes)))
 
 
-def _own(asked: Sequence[Any]) -> dict[str, Rule]:
-    own: dict[str, Rule] = {}
-    for one in asked:
-        if isinstance(one, str):
-            continue
-        (rule,) = chosen([one], "exclusions")
-        if own.setdefault(rule.name, rule) != rule:
+def _by_name(rules: Sequence[Rule]) -> dict[str, Rule]:
+    named: dict[str, Rule] = {}
+    for rule in rules:
+        if named.setdefault(rule.name, rule) != rule:
             raise FlowlabError(
                 f"exclusions: two rules are called {rule.name}.",
                 fix="give one of them another name, so that their check boxes can be told apart.",
             )
-    return own
+    return named
 
 
-def _lines(have: set[str], own: dict[str, Rule]) -> list[tuple[str, str, str | Rule | None]]:
+def _lines(have: set[str], asked: dict[str, Rule]) -> list[tuple[str, str, str | Rule | None]]:
     """Give name, reason, and the rule behind each check box; None where it cannot be ticked."""
     possible, known = set(possible_rules(have)), all_rules()
-    mine = [(name, rule) for name, rule in own.items() if name not in KNOWN]
     lines: list[tuple[str, str, str | Rule | None]] = []
-    lines += [(name, rule.why or rule.matches, rule) for name, rule in mine]
+    for name, rule in asked.items():
+        if name not in KNOWN:
+            lines.append((name, rule.why or rule.matches, rule))
     for name, why, needs, takes in known[["rule", "why", "needs", "takes"]].itertuples(index=False):
-        if name in own:
-            lines.append((name, own[name].why or own[name].matches, own[name]))
+        told = f'rules=[fl.rule("{name}", {takes.split(",")[0].rstrip("!")}=[...])]'
+        if name in asked:
+            lines.append((name, asked[name].why or asked[name].matches, asked[name]))
         elif name in possible:
             lines.append((name, why, name))
         elif takes.endswith("!"):
-            told = f'rules=[fl.rule("{name}", {takes.split(",")[0].rstrip("!")}=[...])]'
             lines.append((name, f"needs to be told something: {told}", None))
         else:
-            lines.append((name, f"these records lack {needs}", None))
+            other = f"; {told} needs less" if name in INSTEAD else ""
+            lines.append((name, f"these records lack {needs}{other}", None))
     return lines
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import html
+
+import numpy as np
 import pandas as pd
 import pytest
 
 import flowlab as fl
 from flowlab import widgets
-from flowlab.errors import FlowlabError, UnknownNameError
+from flowlab.errors import FlowlabError, MissingFieldError, UnknownNameError
+
+
+def repr_of(panel):
+    return " ".join(html.unescape(line.children[1].value) for line in panel.box.children[:-3])
 
 
 def test_it_begins_with_nothing_set_aside(flows):
@@ -38,10 +45,14 @@ def test_a_rule_that_cannot_be_applied_cannot_be_switched_on(flows):
     panel = widgets.exclusions(flows.drop(columns=["protocol"]))
     assert panel.controls["dns"].disabled and panel.controls["reserved"].disabled
     assert not panel.controls["link-local"].disabled
-    with pytest.raises(UnknownNameError, match="reserved"):
+    with pytest.raises(FlowlabError, match="reserved needs subnets="):
         widgets.exclusions(flows, rules=["reserved"])
     with pytest.raises(UnknownNameError, match="did you mean dns"):
         widgets.exclusions(flows, rules=["dsn"])
+    lean = flows.drop(columns=["pkt_src_aws_service", "pkt_dst_aws_service"])
+    assert 'rules=[fl.rule("health-checks"' in repr_of(widgets.exclusions(lean))
+    with pytest.raises(MissingFieldError, match="ip_ranges"):
+        widgets.exclusions(lean, rules="health-checks")
 
 
 def test_rules_of_ones_own_stand_first_and_are_written_out(flows):
@@ -67,6 +78,18 @@ def test_what_a_call_writes_of_a_rule_is_that_rule(flows, tmp_path):
         ~fl.rule("deep", any=[{"port": "1-1023"}, {"all": [{"port": 53}, {"port": 123}]}]),
         fl.rule("nulls", instance_id=None) | fl.rule("spans", bytes=(40, 60), action=["REJECT"]),
     ]
+    flows = flows.assign(
+        **{
+            "size": np.arange(len(flows)),
+            "\u00b5s": np.arange(len(flows)) % 9,
+            "__debug__": 1,
+            "why": np.arange(len(flows)) % 7,
+        }
+    )
+    rules += [
+        fl.rule("own range", size=(1, 5)), fl.rule("sign", **{"\u00b5s": range(4, 6)}),
+        fl.rule("odd", all=[{"__debug__": 1, "why": (1, 3)}]),
+    ]  # fmt: skip
     for rule in [*rules, *fl.load_rules(fl.save_rules(rules, tmp_path / "rules.yaml"))]:
         panel = widgets.exclusions(flows, rules=rule)
         again = eval(panel.call, {"fl": fl, "flows": flows})
@@ -78,6 +101,7 @@ def test_what_a_call_writes_of_a_rule_is_that_rule(flows, tmp_path):
     ("given", "says"),
     [
         ([fl.rule("a", dstport=1), fl.rule("a", dstport=2)], "two rules are called a"),
+        (["dns", fl.rule("dns", servers="10.0.2.53")], "two rules are called dns"),
         ([fl.rule("a", tcp_flags=2)], "the rule a.*tcp_flags"),
         ([3], "is no rule"),
         (None, "is no rule"),
