@@ -21,7 +21,7 @@ from flowlab.matches import PROTOCOLS, Match, Span, Value, is_own, match
 from flowlab.wording import value_text
 
 DEEPEST = 100  # conditions inside one another: engines take minutes over more, or give up
-_EXACT = 2**53  # whole numbers beyond are not exact as DOUBLE
+_EXACT = 2**53 - 1  # of whole numbers up to here, each is another one as DOUBLE
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def _holds(name: str, values: Sequence[Value], dialect: str) -> exp.Expr:
         # Cast to BOOLEAN, 3 and "yes" would be true.
         tests.append(exp.Lower(this=_typed(name, "VARCHAR")).isin(*truths))
     for sql_type in ("DOUBLE", "BIGINT"):
-        same = [exp.convert(v) for v in values if type(v) is int and _number_type(v) == sql_type]
-        if same:
+        numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+        if same := [exp.convert(v) for v in numbers if _number_type(v) == sql_type]:
             tests.append(_typed(name, sql_type).isin(*same))
     if texts := [exp.convert(v) for v in values if isinstance(v, str)]:
         tests.append(_typed(name, "VARCHAR").isin(*texts))
@@ -130,9 +130,10 @@ def _holds(name: str, values: Sequence[Value], dialect: str) -> exp.Expr:
     return exp.func("COALESCE", exp.or_(*tests, copy=False), exp.false())
 
 
-def _number_type(*numbers: int) -> str:
-    # Cast to BIGINT, 1.4 would be 1.
-    return "DOUBLE" if all(abs(number) <= _EXACT for number in numbers) else "BIGINT"
+def _number_type(*numbers: float) -> str:
+    # Cast to BIGINT, 1.4 would be 1; and a range to 1e30 has no end there.
+    most = max(map(abs, numbers))
+    return "BIGINT" if _EXACT < most < 2**63 else "DOUBLE"
 
 
 def _typed(name: str, sql_type: str) -> exp.Expr:
@@ -203,7 +204,7 @@ def to_plain(condition: Condition) -> dict[str, Any]:
     return {"any" if isinstance(condition, Either) else "first_possible": parts}
 
 
-def _plain_value(name: str, value: Value) -> str | int | bool | dict[str, int] | None:
+def _plain_value(name: str, value: Value) -> str | float | dict[str, int] | None:
     if isinstance(value, Span) and is_own(name):  # as "1-5" it would be a text
         return {"from": value.low, "to": value.high}
     if isinstance(value, (Span, IPv4Network, IPv6Network)):

@@ -106,7 +106,7 @@ def _parts(kind: type[Every | Either], *rules: Rule) -> tuple[Condition, ...]:
 
 def _joined(word: str, one: Rule, other: Rule, condition: Condition) -> Rule:
     texts = [
-        "; ".join(dict.fromkeys(filter(None, pair)))
+        "; ".join(dict.fromkeys(filter(None, pair))).replace(".; ", ". ")
         for pair in (
             (one.why, other.why),
             (one.source, other.source),

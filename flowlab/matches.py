@@ -6,7 +6,9 @@ Ports and other numbers are single or ranges, addresses single or CIDRs, None is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
@@ -42,6 +44,7 @@ _ALL_WORDS = {
 }
 _DERIVED_ADDRESSES = {one.column for one in schema.DERIVED if one.kind == "address"}
 _ENDS = {"from", "to"}  # of a range, as plain data
+_TIMES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Span:
         return f"{self.low}-{self.high}"
 
 
-Value = str | int | bool | Span | IPv4Network | IPv6Network | None
+Value = str | int | float | bool | Span | IPv4Network | IPv6Network | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,10 @@ class Match:
 
     columns: tuple[str, ...]
     values: tuple[Value, ...]
+    _types: tuple[type, ...] = field(init=False, repr=False)  # to Python, True is 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_types", tuple(map(type, self.values)))
 
     @property
     def name(self) -> str:
@@ -83,24 +90,40 @@ def match(name: str, values: Any) -> Match:
     columns = EITHER_SIDE.get(name, (name,))
     kind = _kind(columns[0])
     if kind == "time":
-        raise FlowlabError(
-            f"a rule says what to match, not when: {name} cannot stand in it.",
-            fix="give the period to the question, as in fl.top_talkers(flows, start=..., end=...).",
-        )
+        raise _not_when(name)
     given = listed(values)
+    if kind in ("id", "text"):  # there are no ranges of words, so a pair is two
+        given = [one for value in given for one in (value if type(value) is tuple else (value,))]
     if not given:
         raise FlowlabError(
             f"{name}=[] names no value, so nothing could match.",
             fix="name a value, or None for records in which it is null.",
         )
     for value in given:
-        if isinstance(value, (bytes, bytearray)):
-            raise FlowlabError(
-                f"{name}: {bytes(value[:20])!r} is bytes; records hold text and numbers.",
-                fix="decode it: value.decode().",
-            )
+        _refuse(name, value)
     read = {"address": _network, "int32": _number, "int64": _number, "any": _plain}.get(kind, _text)
     return Match(columns, tuple(read(columns[0], value) for value in given))
+
+
+def _not_when(name: str) -> FlowlabError:
+    return FlowlabError(
+        f"a rule says what to match, not when: {name} cannot stand in it.",
+        fix="give the period to the question, as in fl.top_talkers(flows, start=..., end=...).",
+    )
+
+
+def _refuse(name: str, value: Any) -> None:
+    if isinstance(value, (bytes, bytearray)):
+        raise FlowlabError(
+            f"{name}: {bytes(value[:20])!r} is bytes; records hold text and numbers.",
+            fix="decode it: value.decode().",
+        )
+    if isinstance(value, _TIMES) and not is_null(value):
+        raise FlowlabError(
+            f"{name}: {value} is a time; a rule says what to match, not when.",
+            fix="compare times with pandas, and give the rule the answer: "
+            f'flows.assign(late=flows["{name}"] > ...), fl.rule("late", late=True).',
+        )
 
 
 def _kind(column: str) -> str:
@@ -116,6 +139,8 @@ def is_own(name: str) -> bool:
 
 def listed(values: Any) -> list[Any]:
     """Take one value or several; two whole numbers in a tuple are one range."""
+    if isinstance(values, np.ndarray) and not values.ndim:
+        values = values.item()
     pair = isinstance(values, tuple) and len(values) == 2 and all(map(_is_whole, values))
     one = isinstance(values, (str, bytes, bytearray, range, Mapping))
     if pair or one or not isinstance(values, Iterable):
@@ -126,19 +151,22 @@ def listed(values: Any) -> list[Any]:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    numbers, others = (int, np.integer), (bool, np.timedelta64)
+    return isinstance(value, numbers) and not isinstance(value, others)
 
 
 def is_null(value: Any) -> bool:
     """Whether a value is None, or what pandas has in its place."""
     if value is None or value is pd.NA or value is pd.NaT:
         return True
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return bool(np.isnat(value))
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
 def _without_point(value: Any) -> Any:
     """Take a whole number out of a float: pandas makes floats of integers beside a null."""
-    is_float = isinstance(value, (float, np.floating))
+    is_float = isinstance(value, (float, np.floating, Decimal))
     return int(value) if is_float and float(value).is_integer() else value
 
 
@@ -174,6 +202,8 @@ def _span(name: str, value: Any, limit: int | None = None) -> Span:
             low, high = int(first), int(last if dash else first)
         except ValueError as problem:
             fix = f'write {name}=443, {name}="1024-65535" or {name}=[80, 443].'
+            if is_own(name):
+                fix = f"write {name}=443, {name}=(1024, 65535) or {name}=[80, 443]."
             if name == "protocol":
                 fix = f"write its IANA number, as in protocol=47, or {', '.join(PROTOCOLS)}."
             raise FlowlabError(
@@ -184,9 +214,10 @@ def _span(name: str, value: Any, limit: int | None = None) -> Span:
             f"{name}: {value!r} is not between 0 and {limit}.", fix="check the number."
         )
     if low > high:
+        turned = f"({high}, {low})" if is_own(name) else f'"{high}-{low}"'
         raise FlowlabError(
             f"{name}: the range {low}-{high} ends before it begins, so nothing could match.",
-            fix=f'write {name}="{high}-{low}".',
+            fix=f"write {name}={turned}.",
         )
     return Span(low, high)
 
@@ -194,6 +225,10 @@ def _span(name: str, value: Any, limit: int | None = None) -> Span:
 def _text(name: str, value: Any) -> str | None:
     if is_null(value):
         return None
+    if isinstance(value, (range, Mapping)):
+        raise FlowlabError(
+            f"{name}: {str(value)[:60]} is no word.", fix="write the words it holds."
+        )
     if name.endswith("account_id") and _is_whole(value := _without_point(value)):
         return f"{value:012d}"  # a number has lost the zeros in front
     if name not in _AS_AWS_WRITES:
@@ -214,4 +249,6 @@ def _plain(name: str, value: Any) -> Value:
         return int(value)
     if isinstance(value, (tuple, range, Mapping)):
         return _span(name, value)
+    if isinstance(value, (float, np.floating, Decimal)) and np.isfinite(float(value)):
+        return float(value)
     return str(value)

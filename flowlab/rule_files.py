@@ -312,4 +312,5 @@ def _value(node: Node, name: str) -> Any:
     column = EITHER_SIDE.get(name, (name,))[0]
     if column in schema.BY_COLUMN or node.style in ("'", '"'):
         return node.value
-    return yaml.safe_load(node.value) if node.tag.endswith((":int", ":bool")) else node.value
+    typed = node.tag.endswith((":int", ":bool", ":float"))
+    return yaml.safe_load(node.value) if typed else node.value

@@ -265,9 +265,10 @@ def _route53_checks(ip_ranges: Any) -> Rule:
     return _rule(
         _CHECKS,
         {
-            "first_possible": [
-                {"any": [_BY_ROUTE53, {"packet_addr": networks}, {"addr": networks}]},
+            "any": [
                 {"addr": networks},
+                {"first_possible": [{"packet_addr": networks}, {"addr": networks}]},
+                {"first_possible": [_BY_ROUTE53, {"addr": networks}]},
             ]
         },
         why=NAMED[_CHECKS].why,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flowlab import schema
 from flowlab.errors import FlowlabError, MissingFieldError, unknown_name
+from flowlab.frame_types import in_arrow
 from flowlab.interrupting import stoppable
 
 if TYPE_CHECKING:
@@ -58,14 +59,13 @@ class FrameTable:
 
     def run(self, query: exp.Query) -> pa.Table:
         """Answer a query over the relation "flows"."""
-        import pyarrow as pa
         from sqlglot import exp
 
         asked = {column.name for column in query.find_all(exp.Column)}
         used = [c for c in self.columns if c in asked] or self.columns[:1]
-        arrow = pa.Table.from_pandas(_with_epochs(self._flows[used]), preserve_index=False)
+        arrow = in_arrow(self._flows[used])
         with connection() as duck:
-            duck.register(RELATION, _of_aws_types(arrow))
+            duck.register(RELATION, arrow)
             return answer(duck, query)
 
 
@@ -226,54 +226,6 @@ def new_engine() -> Any:
     return duckdb.connect(config=_NO_DOWNLOADS)
 
 
-def _with_epochs(flows: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
-
-    epochs: dict[str, Any] = {}
-    for name in ("start", "end"):
-        if name in flows and pd.api.types.is_datetime64_any_dtype(flows[name].dtype):
-            seconds = flows[name]
-            if seconds.dtype != pd.DatetimeTZDtype("s", "UTC"):
-                # People's own frames may have times without a zone (UTC then), or finer ones.
-                seconds = pd.to_datetime(seconds, utc=True).dt.as_unit("s")
-            whole = seconds.astype("int64")
-            epochs[name] = whole.astype("Int64").mask(seconds.isna()) if seconds.hasnans else whole
-    return flows.assign(**epochs) if epochs else flows
-
-
-def _of_aws_types(arrow: pa.Table) -> pa.Table:
-    """Make numbers of numbers held as text, and text of a column that is empty.
-
-    People's own frames have them: ``read_csv`` takes a column without values for one of floats.
-    """
-    import pyarrow as pa
-
-    for at, column in enumerate(arrow.schema):
-        known = schema.BY_COLUMN.get(column.name)
-        if known is None:
-            continue
-        held = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        is_text = pa.types.is_string(held) or pa.types.is_large_string(held)
-        wanted = None
-        if known.kind in ("int32", "int64") and is_text:
-            wanted = pa.int64()
-        elif known.kind in ("id", "address", "text") and pa.types.is_floating(held):
-            wanted = pa.string() if arrow[at].null_count == len(arrow) else None
-        if wanted is None:
-            continue
-        try:
-            made = arrow[at].cast(held).cast(wanted)
-        except pa.ArrowInvalid as problem:
-            raise FlowlabError(
-                f"the column {column.name} holds text that is no whole number.",
-                "the frame is not one of fl.read_flows.",
-                f'flows["{column.name}"] = pd.to_numeric(flows["{column.name}"], errors="coerce")'
-                " makes nulls of what is no number.",
-            ) from problem
-        arrow = arrow.set_column(at, column.name, made)
-    return arrow
-
-
 def as_table(flows: Any) -> Table:
     """Wrap whatever holds records so that a question can be asked of it.
 
@@ -291,9 +243,11 @@ def as_table(flows: Any) -> Table:
                 "it is a pd.DataFrame() that nothing was put into.",
                 "pass flows.iloc[:0] for no records: the columns are there.",
             )
-        if twice := [str(name) for name in flows.columns[flows.columns.duplicated()]]:
+        names = flows.columns.map(str)
+        if not names.is_unique:
+            twice = ", ".join(names[names.duplicated()].unique())
             raise FlowlabError(
-                f"the frame has two columns called {', '.join(dict.fromkeys(twice))}.",
+                f"the frame has two columns called {twice}.",
                 "frames were put beside one another.",
                 "flows = flows.loc[:, ~flows.columns.duplicated()] keeps the first of each.",
             )

@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "practice": {"sources", "setup"},  # the places an account offers; its snapshot
     "interrupting": set(),
     "dialects": set(),
-    "tables": {"interrupting", "dialects"},
+    "frame_types": set(),
+    "tables": {"dialects", "frame_types", "interrupting"},
     "clauses": {"tables"},
     "ranking": {"clauses"},
     "asking": {"dialects", "tables"},

@@ -261,7 +261,7 @@ def _test(field: str, value: Value) -> str:
         return f"({field} >= {value.low} and {field} <= {value.high})"
     if value is None:
         return f'{field} = "-"'
-    if isinstance(value, int):
-        return f"{field} = {int(value)}"
+    if isinstance(value, (int, float)):
+        return f"{field} = {value + 0}"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{field} = "{escaped}"'

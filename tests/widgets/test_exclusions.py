@@ -101,6 +101,7 @@ def test_what_a_call_writes_of_a_rule_is_that_rule(flows, tmp_path):
     ("given", "says"),
     [
         ([fl.rule("a", dstport=1), fl.rule("a", dstport=2)], "two rules are called a"),
+        ([fl.rule("a", own=True), fl.rule("a", own=1)], "two rules are called a"),
         (["dns", fl.rule("dns", servers="10.0.2.53")], "two rules are called dns"),
         ([fl.rule("a", tcp_flags=2)], "the rule a.*tcp_flags"),
         ([3], "is no rule"),
