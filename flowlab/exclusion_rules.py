@@ -105,14 +105,8 @@ def _parts(kind: type[Every | Either], *rules: Rule) -> tuple[Condition, ...]:
 
 
 def _joined(word: str, one: Rule, other: Rule, condition: Condition) -> Rule:
-    texts = [
-        "; ".join(dict.fromkeys(filter(None, pair))).replace(".; ", ". ")
-        for pair in (
-            (one.why, other.why),
-            (one.source, other.source),
-            (one.limits, other.limits),
-        )
-    ]
+    pairs = (one.why, other.why), (one.source, other.source), (one.limits, other.limits)
+    texts = ["; ".join(dict.fromkeys(filter(None, pair))) for pair in pairs]
     return Rule(f"({one.name} {word} {other.name})", condition, *texts)
 
 

@@ -85,7 +85,7 @@ def _times(column: pd.Series[Any]) -> pd.Series[Any]:
         return pd.to_datetime(column, utc=True, format="ISO8601").dt.as_unit("s")
     except (ValueError, TypeError, OverflowError) as problem:
         raise FlowlabError(
-            f"the column {column.name} holds what is no time.",
+            f"the column {column.name} does not hold times.",
             "the frame is not one of fl.read_flows.",
             f'flows["{column.name}"] = pd.to_datetime(flows["{column.name}"], utc=True, '
             'errors="coerce") makes nulls of what is no time.',
@@ -96,7 +96,9 @@ def _as_its_field(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow as pa
     import pyarrow.types as t
 
-    kind = schema.BY_COLUMN[name].kind if name in schema.BY_COLUMN else "any"
+    if name not in schema.BY_COLUMN:
+        return column
+    kind = schema.kind_of(name)
     held = column.type.value_type if t.is_dictionary(column.type) else column.type
     is_text = t.is_string(held) or t.is_large_string(held) or t.is_string_view(held)
     if kind in _NUMBERS and (is_text or t.is_floating(held) or t.is_decimal(held)):
@@ -104,7 +106,7 @@ def _as_its_field(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
             return column.cast(held).cast(pa.int64())
         except pa.ArrowInvalid as problem:
             raise FlowlabError(
-                f"the column {name} holds what is no whole number.",
+                f"the column {name} does not hold whole numbers.",
                 "the frame is not one of fl.read_flows.",
                 f'flows["{name}"] = pd.to_numeric(flows["{name}"], errors="coerce").round() makes '
                 "nulls of what is no number.",

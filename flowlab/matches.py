@@ -44,6 +44,7 @@ _ALL_WORDS = {
 }
 _DERIVED_ADDRESSES = {one.column for one in schema.DERIVED if one.kind == "address"}
 _ENDS = {"from", "to"}  # of a range, as plain data
+_FLOATS = (float, np.floating)
 _TIMES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 
@@ -161,13 +162,13 @@ def is_null(value: Any) -> bool:
         return True
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return bool(np.isnat(value))
-    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+    return isinstance(value, _FLOATS) and bool(np.isnan(value))
 
 
 def _without_point(value: Any) -> Any:
     """Take a whole number out of a float: pandas makes floats of integers beside a null."""
-    is_float = isinstance(value, (float, np.floating, Decimal))
-    return int(value) if is_float and float(value).is_integer() else value
+    has_point = isinstance(value, (*_FLOATS, Decimal))
+    return int(value) if has_point and float(value).is_integer() else value
 
 
 def _network(name: str, value: Any) -> Network | None:
@@ -249,6 +250,6 @@ def _plain(name: str, value: Any) -> Value:
         return int(value)
     if isinstance(value, (tuple, range, Mapping)):
         return _span(name, value)
-    if isinstance(value, (float, np.floating, Decimal)) and np.isfinite(float(value)):
+    if isinstance(value, (*_FLOATS, Decimal)) and np.isfinite(float(value)):
         return float(value)
     return str(value)

@@ -231,7 +231,10 @@ def _health_checks(
         checkers.append(_route53_checks(ip_ranges))
     if not checkers:
         raise FlowlabError("the rule health-checks: ip_ranges is None.", fix="leave it out.")
-    return checkers[0] if len(checkers) == 1 else replace(checkers[0] | checkers[1], name=_CHECKS)
+    if len(checkers) == 1:
+        return checkers[0]
+    both = checkers[0] | checkers[1]
+    return replace(both, name=_CHECKS, why=" ".join(one.why for one in checkers))
 
 
 def _load_balancer_checks(load_balancers: Any, most_bytes: Any) -> Rule:

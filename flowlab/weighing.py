@@ -207,7 +207,8 @@ def _joined(
     for field in fields:
         if field in _SUMMED and field in table.columns:
             joined = exp.Sum(this=build.column(field))
-            length: exp.Expr = exp.Length(this=_written(field, joined))
+            # As a number of 64 bits: a sum that is none is told.
+            length: exp.Expr = exp.Length(this=_written(exp.cast(joined, "BIGINT")))
         else:
             length = exp.Max(this=_length(field, fields, table))
         lengths.append(build.named(length, _of(field)))
@@ -252,12 +253,10 @@ def _either(table: Table, names: Sequence[str]) -> exp.Expr:
 
 def _text(field: str, table: Table) -> exp.Expr:
     there = field in table.columns
-    return _written(field, build.column(field)) if there else exp.Literal.string("-")
+    return _written(build.column(field)) if there else exp.Literal.string("-")
 
 
-def _written(field: str, value: exp.Expr) -> exp.Expr:
-    if schema.kind_of(field) in _NUMBERS:  # people's own frames may hold them as floats
-        value = exp.cast(value, "BIGINT")
+def _written(value: exp.Expr) -> exp.Expr:
     return exp.func("COALESCE", exp.cast(value, "VARCHAR"), exp.Literal.string("-"))
 
 

@@ -85,7 +85,12 @@ MAY_IMPORT = {
     "waterfalls": {"canvas", "wording"},
     "working": set(),
     "coded": {"working"},
-    "enriching": {"coded", "setup", "working"},  # the owners of addresses, from a saved set-up
+    "enriching": {
+        "coded",
+        "frame_types",
+        "setup",
+        "working",
+    },  # the owners of addresses, from a saved set-up
     "expressing": {"clauses", "enriching", "tables"},
     "enrichment": {"coded", "enriching", "expressing", "tables", "working"},
     "serving": {"asking", "clauses", "enriching", "options", "ranking", "tables"},

@@ -209,6 +209,26 @@ def test_owners_are_those_of_the_time():
     assert enrich(_at("2026-11-03", source="10.0.0.7"), inventory=SETUPS)["src_owner"].isna().all()
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda times: (times.astype("int64") // 10**9).astype("Int64").mask(times.isna()),
+        lambda times: (times.astype("int64") / 10**9).mask(times.isna()),
+        lambda times: times.astype("string"),
+        lambda times: times.dt.tz_localize(None),
+        lambda times: times.dt.tz_convert("Europe/Berlin").astype(object),
+    ],
+    ids=["epochs", "epochs as floats", "text", "no zone", "objects"],
+)
+def test_times_in_any_form_are_the_same_times(form):
+    flows = _at(
+        "2026-11-01", "2026-11-03 12:00", "2026-11-05 00:00:07", "2026-11-06 12:00:01", None
+    )
+    nanoseconds = flows["start"].dt.as_unit("ns")
+    again = enrich(flows.assign(start=form(nanoseconds)), inventory=SETUPS)
+    assert again["src_owner"].tolist() == enrich(flows, inventory=SETUPS)["src_owner"].tolist()
+
+
 def test_a_new_name_holds_from_the_set_up_before():
     renamed = _setup(5, ("eni-1", "10.0.0.1", "shop", *WEB[3:]))
     flows = _at("2026-11-02", "2026-11-03 12:00", "2026-11-03 12:00:01", "2026-11-05 12:00")

@@ -39,6 +39,7 @@ def asked(flows):
         fl.traffic_over_time(flows, every="1min"), fl.services(flows), fl.conversations(flows),
         fl.breakdown(flows, ["account_id", "dstport"], n=9), fl.waterfall(flows, rules),
         fl.breakdown(fl.exclude(flows, rules), "dstaddr", n=9), fl.records(flows),
+        fl.enrich(flows, vpc_cidrs="10.0.0.0/16").iloc[:, len(flows.columns) :],
     ]  # fmt: skip
     return [answer.astype("string").to_csv(index=False) for answer in answers]
 
@@ -91,9 +92,9 @@ def test_columns_without_values_are_columns_of_their_field(flows):
 @pytest.mark.parametrize(
     ("column", "cells", "says"),
     [
-        ("dstport", ["https"] * 4, "dstport holds what is no whole number"),
-        ("bytes", [1.5] * 4, "bytes holds what is no whole number"),
-        ("start", ["yesterday"] * 4, "start holds what is no time"),
+        ("dstport", ["https"] * 4, "dstport does not hold whole numbers"),
+        ("bytes", [1.5] * 4, "bytes does not hold whole numbers"),
+        ("start", ["yesterday"] * 4, "start does not hold times"),
         ("srcaddr", ["10.0.0.1", 5, "10.0.0.2", 6], "srcaddr holds values of different kinds"),
     ],
 )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from flowlab.coded import NULL, encoded
 from flowlab.errors import FlowlabError
+from flowlab.frame_types import in_arrow
 from flowlab.working import POOL, at_once
 
 Ints = NDArray[Any]  # integers of any width
@@ -112,14 +113,10 @@ class Columns:
     def _seconds(self, name: str) -> Ints:
         if name not in self:
             return np.full(len(self), NULL, np.int64)
-        times = self._flows[name]
-        if times.dtype != pd.DatetimeTZDtype("s", "UTC"):
-            times = pd.to_datetime(times, utc=True).dt.as_unit("s")
-        seconds = times.astype("int64").to_numpy()
-        return np.where(times.isna(), NULL, seconds) if times.hasnans else seconds
+        return self._integers(name)
 
     def _arrow(self, name: str) -> pa.ChunkedArray:
-        return pa.Table.from_pandas(self._flows[[name]], preserve_index=False).column(0)
+        return in_arrow(self._flows[[name]]).column(0)
 
     @cached_property
     def _coded(self) -> tuple[pa.Array, dict[str, Ints]]:

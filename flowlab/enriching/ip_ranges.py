@@ -101,7 +101,7 @@ def read_ip_ranges(given: str | Path | Mapping[str, Any]) -> IpRanges:
                 length = min(network.prefixlen, width)
                 first = int(network.network_address) >> (network.max_prefixlen - length)
                 names[version, length][first].add(str(row["service"]))
-                networks[str(row["service"])].append(str(network))
+                networks[str(row["service"])].append(row[prefix])
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         place = "ip_ranges" if isinstance(given, Mapping) else _said(given)
         raise FlowlabError(

@@ -15,7 +15,7 @@ from flowlab.choosing import rules as all_rules
 from flowlab.errors import FlowlabError
 from flowlab.exclusion_rules import Rule
 from flowlab.exclusions import waterfall
-from flowlab.rulebook import INSTEAD
+from flowlab.rulebook import INSTEAD, NAMED
 from flowlab.summaries import top_talkers, traffic_over_time
 from flowlab.tables import as_table
 from flowlab.waterfalls import waterfall as draw_waterfall
@@ -63,7 +63,7 @@ class _Exclusions(Panel):
         need(table, list(asked.values()))
         controls: dict[str, w.Widget] = {}
         lines: list[w.Widget] = []
-        self._offered = dict[str, str | Rule]()
+        self._offered = dict[str, Rule]()
         for name, reason, rule in _lines(set(table.columns), asked):
             box = w.Checkbox(
                 value=False, description=plain_text(name), indent=False, disabled=rule is None,
@@ -83,12 +83,11 @@ class _Exclusions(Panel):
             self._pending = True
         self.settle()
 
-    def _on(self) -> list[str | Rule]:
+    def _on(self) -> list[Rule]:
         return [rule for name, rule in self._offered.items() if self.controls[name].value]
 
     def steps(self) -> Sequence[Step | Call]:
-        written = [one if isinstance(one, str) else _written(one) for one in self._on()]
-        return [Call("exclude", [Name("flows")], {"rules": written})]
+        return [Call("exclude", [Name("flows")], {"rules": list(map(_written, self._on()))})]
 
     def show(self, result: Any) -> str:
         steps = waterfall(self._flows, self._on())
@@ -136,25 +135,27 @@ def _by_name(rules: Sequence[Rule]) -> dict[str, Rule]:
     return named
 
 
-def _lines(have: set[str], asked: dict[str, Rule]) -> list[tuple[str, str, str | Rule | None]]:
+def _lines(have: set[str], asked: dict[str, Rule]) -> list[tuple[str, str, Rule | None]]:
     """Give name, reason, and the rule behind each check box; None where it cannot be ticked."""
     possible, known = set(possible_rules(have)), all_rules()
-    lines: list[tuple[str, str, str | Rule | None]] = []
-    for name, rule in asked.items():
-        if name not in KNOWN:
-            lines.append((name, rule.why or rule.matches, rule))
+    mine = (rule for name, rule in asked.items() if name not in KNOWN)
+    lines: list[tuple[str, str, Rule | None]] = [_line(rule) for rule in mine]
     for name, why, needs, takes in known[["rule", "why", "needs", "takes"]].itertuples(index=False):
         told = f'rules=[fl.rule("{name}", {takes.split(",")[0].rstrip("!")}=[...])]'
         if name in asked:
-            lines.append((name, asked[name].why or asked[name].matches, asked[name]))
+            lines.append(_line(asked[name]))
         elif name in possible:
-            lines.append((name, why, name))
+            lines.append((name, why, NAMED[name]))
         elif takes.endswith("!"):
             lines.append((name, f"needs to be told something: {told}", None))
         else:
             other = f"; {told} needs less" if name in INSTEAD else ""
             lines.append((name, f"these records lack {needs}{other}", None))
     return lines
+
+
+def _line(rule: Rule) -> tuple[str, str, Rule]:
+    return rule.name, rule.why or rule.matches, rule
 
 
 def _written(rule: Rule) -> str | Call:
